@@ -1,0 +1,233 @@
+"""The words of a dispute case: stages, endings, what people may send to it, and the story it tells."""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from billing.authority import Role
+from billing.calendars import BusinessCalendar
+from billing.clocks import Clock
+from billing.disputes import Category, Resolution, Severity, Text, Ticket
+from billing.money import Money
+from billing.policy.bundle import Policy
+from billing.tenants import Tenant
+
+Reason = Annotated[str, StringConstraints(min_length=3, max_length=2_000, strip_whitespace=True)]
+OperatorId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9@._-]{0,126}$")]
+
+
+class Stage(StrEnum):
+    """Where a dispute stands, in the order of the runbook; also the `Stage` search attribute."""
+
+    INTAKE = "intake"
+    ACKNOWLEDGE = "acknowledge"
+    TRIAGE = "triage"
+    ESCALATE = "escalate"
+    COLLECT = "collect evidence"
+    ANALYSE = "analyse"
+    PROPOSE = "propose"
+    JUDGE = "waiting for an analyst"
+    APPROVE = "waiting for approval"
+    CREDIT = "credit and correct"
+    NOTIFY = "notify"
+    RECORD = "record"
+    CLOSED = "closed"
+
+
+class Ending(StrEnum):
+    """How a dispute ends; each has a kept history that is replayed."""
+
+    CREDITED = "credited"
+    PARTIALLY_CREDITED = "partially credited"
+    CONFIRMED = "billing confirmed"
+    WITHDRAWN = "withdrawn by the customer"
+    UNANSWERED = "closed without an answer"
+    DUPLICATE = "duplicate of an open case"
+    NOT_ACCEPTED = "not accepted"
+    ALREADY_CLOSED = "already closed"
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Reopening(_Message):
+    """Why a resolved dispute is looked at again; `opened_at` starts the clocks anew on top of what they consumed."""
+
+    by: OperatorId
+    reason: Reason
+    opened_at: AwareDatetime
+
+
+class Opening(_Message):
+    """What starts a dispute: its ticket, and the re-opening when it has been resolved before."""
+
+    ticket: Ticket
+    reopening: Reopening | None = None
+
+
+class OpenedCase(BaseModel):
+    """What opening a case read once and for all: the tenant, the policy and calendar in force, and what was there before.
+
+    `problems` not empty: the ticket is not accepted. `duplicate_of`: an open case about the same thing. `closed_as`: this
+    ticket was resolved before and nobody re-opened it. `clocks` carries consumed time over a re-opening.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    case_id: str
+    round: int
+    ticket: Ticket
+    tenant: Tenant | None
+    invoice_id: str | None
+    invoice_number: str | None
+    severity: Severity
+    escalation_reasons: tuple[str, ...]
+    policy: Policy
+    calendar: BusinessCalendar
+    clocks: tuple[Clock, ...] = ()
+    problems: tuple[str, ...] = ()
+    duplicate_of: str | None = None
+    closed_as: Ending | None = None
+
+
+class CustomerReply(_Message):
+    """What the customer answered; the same `reply_id` counts once."""
+
+    reply_id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    text: Text
+    received_at: AwareDatetime
+
+
+class Question(_Message):
+    """What an operator asks the customer; the SLA clocks stop until the answer."""
+
+    by: OperatorId
+    text: Annotated[str, StringConstraints(min_length=3, max_length=4_000)]
+
+
+class Withdrawal(_Message):
+    """The customer no longer contests the bill; `by` is the operator or the requester's address."""
+
+    by: Annotated[str, StringConstraints(min_length=1, max_length=254)]
+    reason: Annotated[str, StringConstraints(max_length=2_000)] = ""
+
+
+class Judgement(_Message):
+    """An analyst's or manager's own resolution in place of the computed one (D6); `amount` zero for billing correct.
+
+    `goodwill` marks a gesture although the bill was right.
+    """
+
+    by: OperatorId
+    resolution: Resolution
+    amount: Money
+    reason: Reason
+    goodwill: bool = False
+
+
+class DeEscalation(_Message):
+    """Takes an escalation back: the case goes the ordinary way again."""
+
+    by: OperatorId
+    reason: Reason
+
+
+class Verdict(StrEnum):
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+class SignedDecision(_Message):
+    """An operator's answer to one approval request, bound to the SHA-256 of the frozen request by an Ed25519 signature."""
+
+    approval_id: str
+    request_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    verdict: Verdict
+    operator_id: OperatorId
+    reason: Annotated[str, StringConstraints(max_length=2_000)] = ""
+    decided_at: AwareDatetime
+    signature: Annotated[str, StringConstraints(max_length=200)] = ""
+
+    def signed_bytes(self) -> bytes:
+        """What the signature covers: every field but itself, one `name=value` a line."""
+        fields = self.model_dump(mode="json", exclude={"signature"})
+        return "\n".join(f"{name}={fields[name]!r}" for name in sorted(fields)).encode()
+
+
+class DecisionReceipt(BaseModel):
+    """What became of a decision: counted, or refused with the reason in words."""
+
+    model_config = ConfigDict(frozen=True)
+
+    accepted: bool
+    approval_id: str
+    verdict: Verdict
+    operator_id: str
+    message: str
+
+
+class PendingApproval(BaseModel):
+    """A question that waits for a person, as lists and the case page show it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    approval_id: str
+    case_id: str
+    tenant_id: str
+    role: Role
+    amount: Money
+    question: str
+    request_sha256: str
+    requested_by: str
+    asked_at: AwareDatetime
+    expires_at: AwareDatetime
+
+
+class StoryLine(BaseModel):
+    """One dated sentence of the timeline; `at` is the workflow's time, UTC."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: AwareDatetime
+    text: str
+
+
+class ClockView(BaseModel):
+    """A clock as people read it: its state in one word and the moment it is due (None while paused or met)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    state: str
+    due: AwareDatetime | None
+    share_used: Decimal
+
+
+class CaseStory(BaseModel):
+    """Everything a person needs to see of a case; the same source feeds the Temporal UI, the CLI and the API.
+
+    Clocks tell when they are due, never "remaining": a query answers as of the workflow's last step.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    case_id: str
+    tenant_id: str
+    tier: str
+    category: Category
+    severity: Severity | None
+    stage: Stage
+    next_step: str
+    needs_human: bool
+    waiting_for_customer: bool
+    escalated: bool
+    disputed: Money
+    proposed: Money | None = None
+    credited: Money | None = None
+    ending: Ending | None = None
+    approval: PendingApproval | None = None
+    clocks: tuple[ClockView, ...] = ()
+    timeline: tuple[StoryLine, ...] = Field(default=())

@@ -1,0 +1,193 @@
+"""Every letter as a typed payload: what its template may say, who gets it, and how often it may leave twice.
+
+A payload holds plain words, numbers and `Money`; formatting for a locale happens when the template is rendered.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from billing.authority import Role
+from billing.disputes import Category, Email, Line, Resolution, Severity
+from billing.money import Money
+
+
+class Delivery(StrEnum):
+    """What to do when nobody knows whether a letter left: SMTP itself can promise neither.
+
+    `AT_MOST_ONCE` leaves it to a person, `AT_LEAST_ONCE` sends it again under the same Message-ID.
+    """
+
+    AT_MOST_ONCE = "at_most_once"
+    AT_LEAST_ONCE = "at_least_once"
+
+
+class Recipient(BaseModel):
+    """Where a letter goes; `locale` (BCP 47) formats its amounts, `zone` (IANA) its times."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: Line = ""
+    email: Email
+    locale: str = "en-US"
+    zone: str = "UTC"
+
+
+class _Payload(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DisputeAcknowledged(_Payload):
+    """Within the initial response (D9). `expected_resolution` in words, such as "5 business days"."""
+
+    template: Literal["dispute_acknowledged"] = "dispute_acknowledged"
+    ticket_id: str
+    invoice_number: str
+    expected_resolution: str
+    update_every_hours: int
+
+
+class DisputeUpdate(_Payload):
+    """Every 48 hours until resolved (D9)."""
+
+    template: Literal["dispute_update"] = "dispute_update"
+    ticket_id: str
+    invoice_number: str
+    stage: str
+    next_step: str
+    due: AwareDatetime | None
+
+
+class CustomerAsked(_Payload):
+    """We cannot go on without an answer; the clocks stand still. `reminder` counts from 0, the first letter."""
+
+    template: Literal["customer_asked"] = "customer_asked"
+    ticket_id: str
+    question: str
+    reminder: int = 0
+    closes_at: AwareDatetime
+
+
+class DisputeResolved(_Payload):
+    """The outcome (D6, D9): credited, partly credited or confirmed accurate, with the findings in sentences."""
+
+    template: Literal["dispute_resolved"] = "dispute_resolved"
+    ticket_id: str
+    invoice_number: str
+    resolution: Resolution
+    credit: Money | None
+    goodwill: bool = False
+    issue: str
+    summary: str
+    findings: tuple[str, ...]
+    credit_note_number: str | None = None
+    corrected_invoice_number: str | None = None
+
+
+class DisputeClosed(_Payload):
+    """Ended without a decision: withdrawn, unanswered, duplicate or not accepted, with the reason in a sentence."""
+
+    template: Literal["dispute_closed"] = "dispute_closed"
+    ticket_id: str
+    ending: str
+    explanation: str
+    other_ticket_id: str | None = None
+
+
+class CaseEscalated(_Payload):
+    """To operators: a case that must not wait in the queue (D10)."""
+
+    template: Literal["case_escalated"] = "case_escalated"
+    case_id: str
+    tenant_id: str
+    severity: Severity
+    category: Category
+    disputed: Money
+    reasons: tuple[str, ...]
+
+
+class ApprovalRequested(_Payload):
+    """To operators of one role: a question with its amount; `reminder` counts from 0."""
+
+    template: Literal["approval_requested"] = "approval_requested"
+    approval_id: str
+    case_id: str
+    tenant_id: str
+    role: Role
+    amount: Money
+    recently_credited: Money
+    question: str
+    findings: tuple[str, ...]
+    requested_by: str
+    expires_at: AwareDatetime
+    reminder: int = 0
+
+
+class JudgementNeeded(_Payload):
+    """To operators: the evidence does not settle the case, or an approval was refused; a person must resolve it."""
+
+    template: Literal["judgement_needed"] = "judgement_needed"
+    case_id: str
+    tenant_id: str
+    disputed: Money
+    why: str
+    findings: tuple[str, ...]
+    reminder: int = 0
+
+
+class SlaAlert(_Payload):
+    """To operators: a clock reached its warning or its end (D12)."""
+
+    template: Literal["sla_alert"] = "sla_alert"
+    case_id: str
+    tenant_id: str
+    clock: str
+    breached: bool
+    due: AwareDatetime
+    stage: str
+    next_step: str
+
+
+class HandedOver(_Payload):
+    """To operators: a step could not be finished by itself; what happened and what a person should do."""
+
+    template: Literal["handed_over"] = "handed_over"
+    case_id: str
+    step: str
+    what_happened: str
+    what_to_do: str
+
+
+Payload = Annotated[
+    DisputeAcknowledged
+    | DisputeUpdate
+    | CustomerAsked
+    | DisputeResolved
+    | DisputeClosed
+    | CaseEscalated
+    | ApprovalRequested
+    | JudgementNeeded
+    | SlaAlert
+    | HandedOver,
+    Field(discriminator="template"),
+]
+
+# A second copy of these would mislead, since a person may act on each; the others may arrive twice under one Message-ID.
+AT_MOST_ONCE = frozenset({"customer_asked"})
+
+
+class Letter(BaseModel):
+    """One letter to one recipient; `op_key` is its identity: the same key is the same letter and the same Message-ID."""
+
+    model_config = ConfigDict(frozen=True)
+
+    op_key: str
+    case_id: str
+    tenant_id: str | None
+    to: Recipient
+    payload: Payload
+
+    @property
+    def delivery(self) -> Delivery:
+        return Delivery.AT_MOST_ONCE if self.payload.template in AT_MOST_ONCE else Delivery.AT_LEAST_ONCE

@@ -1,0 +1,1 @@
+"""Versioned, typed, self-checking policy data: every business number lives here and nowhere else."""

@@ -1,0 +1,48 @@
+"""How far each role may go with a tenant's money, and how amounts of other currencies compare with those limits."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from billing.money import Currency, Money
+
+
+class CreditPolicy(BaseModel):
+    """Limits are in `reference_currency`; `units_per_reference` are fixed planning rates, not market rates.
+
+    An amount in a currency without a planning rate is within no limit: a person at the top of the ladder decides it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    reference_currency: Currency
+    units_per_reference: dict[str, Decimal]
+    agent_limit: Money
+    lead_limit: Money
+    window: timedelta
+    corrected_invoice_above: Money
+    goodwill_limit: Money
+
+    @model_validator(mode="after")
+    def _limits_grow_and_share_a_currency(self) -> Self:
+        limits = (self.corrected_invoice_above, self.goodwill_limit, self.agent_limit, self.lead_limit)
+        if any(limit.currency != self.reference_currency for limit in limits):
+            raise ValueError(f"every limit must be in {self.reference_currency}")
+        if not self.agent_limit < self.lead_limit:
+            raise ValueError(f"limits must grow with the role: agent {self.agent_limit}, lead {self.lead_limit}")
+        if any(rate <= 0 for rate in self.units_per_reference.values()):
+            raise ValueError(f"planning rates must be positive: {self.units_per_reference}")
+        return self
+
+    def within(self, amount: Money, limit: Money) -> bool:
+        """Whether `amount` is at most `limit`, compared exactly (no rounding), converted at the planning rate."""
+        if amount.currency == limit.currency:
+            return amount <= limit
+        rate = self.units_per_reference.get(amount.currency)
+        return rate is not None and amount.major <= limit.major * rate
+
+    def exceeds(self, amount: Money, limit: Money) -> bool:
+        """The opposite of `within`; an amount that cannot be compared exceeds every limit."""
+        return not self.within(amount, limit)

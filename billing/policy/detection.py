@@ -1,0 +1,63 @@
+"""What counts as suspicious usage or a breach of service quality, and what a breach is worth (D5)."""
+
+from datetime import time
+from decimal import Decimal
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from billing.tenants import Tier
+
+Share = Annotated[Decimal, Field(ge=0, le=1)]
+
+
+class UsagePolicy(BaseModel):
+    """Spikes against the trailing `baseline_days`, off-hours in the tenant's zone, signs of a stolen key."""
+
+    model_config = ConfigDict(frozen=True)
+
+    baseline_days: int
+    spike_factor: Decimal
+    off_hours_from: time
+    off_hours_until: time
+    off_hours_share: Share
+    failed_authentications: int
+
+
+class QualityThreshold(BaseModel):
+    """The service a tier was promised, per hour: share of failed requests and latency in milliseconds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    error_rate: Share
+    p95_ms: int
+    p99_ms: int
+
+
+class QualityCredit(BaseModel):
+    """From `breached_share` of the period's hours in breach on, `share_of_charge` of the charge is given back."""
+
+    model_config = ConfigDict(frozen=True)
+
+    breached_share: Share
+    share_of_charge: Share
+
+
+class QualityPolicy(BaseModel):
+    """Thresholds by tier, and the ladder from time in breach to credit; hours under `minimum_requests` do not count."""
+
+    model_config = ConfigDict(frozen=True)
+
+    thresholds: dict[Tier, QualityThreshold]
+    credits: tuple[QualityCredit, ...]
+    minimum_requests: int
+
+    @model_validator(mode="after")
+    def _every_tier_has_thresholds_and_credits_climb(self) -> Self:
+        missing = [tier.value for tier in Tier if tier not in self.thresholds]
+        if missing:
+            raise ValueError(f"no quality threshold for {', '.join(missing)}")
+        steps = [(step.breached_share, step.share_of_charge) for step in self.credits]
+        if steps != sorted(set(steps)):
+            raise ValueError(f"quality credits must climb, got {[(str(a), str(b)) for a, b in steps]}")
+        return self

@@ -1,0 +1,56 @@
+"""When a dispute is grave, when it escalates at once, and how long a silent customer or approver is waited for."""
+
+from datetime import timedelta
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from billing.money import Money
+
+
+class DisputePolicy(BaseModel):
+    """Thresholds of triage (D2, D10) and the customer's time to answer; amounts in the reference currency."""
+
+    model_config = ConfigDict(frozen=True)
+
+    high_from: Money
+    normal_from: Money
+    escalate_above: Money
+    pattern_tenants: int
+    pattern_window: timedelta
+    remind_customer_after: tuple[timedelta, ...]
+    close_unanswered_after: timedelta
+
+    @model_validator(mode="after")
+    def _reminders_climb_and_precede_closing(self) -> Self:
+        moments = (*self.remind_customer_after, self.close_unanswered_after)
+        if list(moments) != sorted(set(moments)):
+            raise ValueError(f"reminders must climb and come before closing, got {[str(m) for m in moments]}")
+        return self
+
+
+class ApprovalPolicy(BaseModel):
+    """How long a question waits: reminders every `remind_every`, then the next role, at `expire_after` it is a no."""
+
+    model_config = ConfigDict(frozen=True)
+
+    remind_every: timedelta
+    escalate_after: timedelta
+    expire_after: timedelta
+
+    @model_validator(mode="after")
+    def _reminds_before_it_escalates_before_it_expires(self) -> Self:
+        if not timedelta(0) < self.remind_every <= self.escalate_after < self.expire_after:
+            raise ValueError(
+                f"remind ({self.remind_every}) before escalating ({self.escalate_after}) before expiring "
+                f"({self.expire_after})"
+            )
+        return self
+
+
+class ProviderPolicy(BaseModel):
+    """When an unknown outcome is looked up again before a person is asked (see DESIGN, Effects)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    look_up_after: tuple[timedelta, ...]

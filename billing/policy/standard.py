@@ -1,0 +1,91 @@
+"""The numbers in force, and nothing else."""
+
+from datetime import time, timedelta
+from decimal import Decimal
+
+from billing.money import Money
+from billing.policy.bundle import Policy
+from billing.policy.credits import CreditPolicy
+from billing.policy.detection import QualityCredit, QualityPolicy, QualityThreshold, UsagePolicy
+from billing.policy.disputes import ApprovalPolicy, DisputePolicy, ProviderPolicy
+from billing.policy.sla import Budget, Counts, SlaPolicy, TierCommitment
+from billing.tenants import Tier
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+def _usd(major: str) -> Money:
+    return Money.of(major, "USD")
+
+
+STANDARD = Policy(
+    version="2026-11",
+    sla=SlaPolicy(
+        commitments={
+            Tier.ENTERPRISE: TierCommitment(
+                initial_response=Budget(amount=4 * HOUR),
+                investigation=Budget(amount=48 * HOUR),
+                resolution=Budget(amount=72 * HOUR),
+            ),
+            Tier.PRO: TierCommitment(
+                initial_response=Budget(amount=8 * HOUR),
+                investigation=Budget(amount=72 * HOUR),
+                resolution=Budget(amount=5 * DAY, counts=Counts.BUSINESS_DAYS),
+            ),
+            Tier.FREE: TierCommitment(
+                initial_response=Budget(amount=24 * HOUR),
+                investigation=Budget(amount=7 * DAY),
+                resolution=Budget(amount=14 * DAY),
+            ),
+        },
+        acknowledge_within=Budget(amount=4 * HOUR),
+        triage=Budget(amount=24 * HOUR),
+        data_collection=Budget(amount=48 * HOUR),
+        root_cause=Budget(amount=72 * HOUR),
+        warn_at=Decimal("0.75"),
+        update_every=48 * HOUR,
+    ),
+    disputes=DisputePolicy(
+        high_from=_usd("500"),
+        normal_from=_usd("50"),
+        escalate_above=_usd("1000"),
+        pattern_tenants=3,
+        pattern_window=30 * DAY,
+        remind_customer_after=(3 * DAY, 7 * DAY),
+        close_unanswered_after=14 * DAY,
+    ),
+    approvals=ApprovalPolicy(remind_every=8 * HOUR, escalate_after=24 * HOUR, expire_after=5 * DAY),
+    provider=ProviderPolicy(look_up_after=(5 * MINUTE, HOUR, DAY, DAY, DAY, DAY, DAY)),
+    credits=CreditPolicy(
+        reference_currency="USD",
+        units_per_reference={"EUR": Decimal("0.90"), "GBP": Decimal("0.80"), "JPY": Decimal("150")},
+        agent_limit=_usd("50"),
+        lead_limit=_usd("500"),
+        window=30 * DAY,
+        corrected_invoice_above=_usd("10"),
+        goodwill_limit=_usd("50"),
+    ),
+    usage=UsagePolicy(
+        baseline_days=28,
+        spike_factor=Decimal(5),
+        off_hours_from=time(22),
+        off_hours_until=time(6),
+        off_hours_share=Decimal("0.60"),
+        failed_authentications=20,
+    ),
+    quality=QualityPolicy(
+        thresholds={
+            Tier.ENTERPRISE: QualityThreshold(error_rate=Decimal("0.005"), p95_ms=800, p99_ms=2_000),
+            Tier.PRO: QualityThreshold(error_rate=Decimal("0.01"), p95_ms=1_500, p99_ms=4_000),
+            Tier.FREE: QualityThreshold(error_rate=Decimal("0.05"), p95_ms=5_000, p99_ms=10_000),
+        },
+        credits=(
+            QualityCredit(breached_share=Decimal("0.001"), share_of_charge=Decimal("0.10")),
+            QualityCredit(breached_share=Decimal("0.01"), share_of_charge=Decimal("0.25")),
+            QualityCredit(breached_share=Decimal("0.05"), share_of_charge=Decimal("0.50")),
+        ),
+        minimum_requests=20,
+    ),
+)

@@ -1,0 +1,35 @@
+"""Who is billed: the tenant, its tier, currency, zone and the people we write to."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from billing.money import Currency
+from billing.periods import ZoneName
+
+
+class Tier(StrEnum):
+    ENTERPRISE = "enterprise"
+    PRO = "pro"
+    FREE = "free"
+
+
+TenantId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+MeterName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+
+
+class Tenant(BaseModel):
+    """A paying customer account; `country` (ISO 3166) selects the holidays, `locale` (BCP 47) formats amounts."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tenant_id: TenantId
+    name: str
+    tier: Tier
+    currency: Currency
+    zone: ZoneName
+    country: str
+    locale: str = "en-US"
+    billing_email: str
+    provider_customer_id: str | None = None
