@@ -234,7 +234,8 @@ class OperatorDirectory(Protocol):
 
 class PaymentProvider(Protocol):
     """Stripe in our words. Each call either answers or raises PROVIDER_REFUSED (final), PROVIDER_BUSY (nothing happened,
-    try later) or OUTCOME_UNKNOWN (it may have happened)."""
+    try later), OUTCOME_UNKNOWN (it may have happened; the same key may be sent again) or KEY_SPENT (a stored 500 was
+    replayed: it may have happened, and this key will never say more)."""
 
     def plan_credit(self, effect: Effect, request: CreditRequest, invoice: Invoice, tenant: Tenant) -> Wire:
         """Read what the invoice still owes and shape the request: pre-payment part, balance credit, signs, metadata."""

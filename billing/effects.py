@@ -59,11 +59,13 @@ class Effect(BaseModel):
     provider_id: str | None = None
     outcome: dict[str, Any] | None = None
 
+    def key_may_be_forgotten(self, now: datetime) -> bool:
+        """Whether the provider may have pruned the key, so that sending it again could act a second time."""
+        return self.first_sent_at is not None and now - self.first_sent_at > KEY_TRUSTED_FOR
+
     def must_look_up(self, now: datetime) -> bool:
         """Whether the provider's object must be looked for before anything may be sent again."""
-        if self.state is EffectState.UNKNOWN:
-            return True
-        return self.first_sent_at is not None and now - self.first_sent_at > KEY_TRUSTED_FOR
+        return self.state is EffectState.UNKNOWN or self.key_may_be_forgotten(now)
 
     @property
     def idempotency_key(self) -> str:

@@ -13,6 +13,7 @@ class FailureCode(StrEnum):
     NOT_APPROVED = "not_approved"
     PROVIDER_REFUSED = "provider_refused"
     OUTCOME_UNKNOWN = "outcome_unknown"
+    KEY_SPENT = "key_spent"  # the provider stored a 500 under this key and will repeat it for as long as the key lives
     PROVIDER_BUSY = "provider_busy"
     UNAVAILABLE = "unavailable"
 

@@ -1,0 +1,41 @@
+"""The one translator of failures between activities and Temporal, and the log line each attempt leaves."""
+
+from typing import Any
+
+import structlog
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from billing.failures import BillingFailure, FailureCode
+
+log = structlog.get_logger("activities")
+
+# Long provider messages would bloat histories; nobody reads past this.
+LONGEST_MESSAGE = 2_000
+
+# Expected while a provider or the database is away: retried quietly, counted, no stack trace.
+_EXPECTED = frozenset({FailureCode.PROVIDER_BUSY, FailureCode.UNAVAILABLE, FailureCode.OUTCOME_UNKNOWN})
+
+
+class FailureBoundary(Interceptor):
+    """Worker interceptor: a `BillingFailure` becomes an `ApplicationError` whose type is its code; others pass through."""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - SDK's name
+        return _Translating(next)
+
+
+class _Translating(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - SDK's name
+        info = activity.info()
+        words = {"case_id": info.workflow_id, "activity": info.activity_type, "attempt": info.attempt}
+        try:
+            result = await super().execute_activity(input)
+        except BillingFailure as failure:
+            report = log.info if failure.code in _EXPECTED else log.warning
+            report("activity failed", **words, code=failure.code.value, why=failure.for_us[:LONGEST_MESSAGE])
+            raise ApplicationError(
+                failure.for_us[:LONGEST_MESSAGE], type=failure.code.value, non_retryable=failure.final
+            ) from failure
+        log.info("activity done", **words)
+        return result
