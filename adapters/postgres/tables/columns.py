@@ -1,0 +1,61 @@
+"""The kinds of columns all tables share: moments in UTC, money in minor units, quantities, and words from our enums."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import CHAR, BigInteger, CheckConstraint, Column, MetaData, Numeric, Text
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+# Six decimals of a metered unit; 18 digits before the point hold any month of bytes.
+Quantity = Numeric(24, 6)
+
+
+def words(name: str, *args: Any, **options: Any) -> Column[str]:
+    """A required text column."""
+    return Column(name, Text, *args, nullable=False, **options)
+
+
+def moment(name: str, **options: Any) -> Column[Any]:
+    """A moment with its zone; required unless said otherwise."""
+    return Column(name, TIMESTAMP(timezone=True), **{"nullable": False, **options})
+
+
+def minor(name: str, **options: Any) -> Column[int]:
+    """An amount in minor units of the row's `currency`; required unless said otherwise."""
+    return Column(name, BigInteger, **{"nullable": False, **options})
+
+
+def currency(**options: Any) -> Column[str]:
+    """The ISO 4217 code of the row's amounts, upper case."""
+    return Column("currency", CHAR(3), **{"nullable": False, **options})
+
+
+def sha256(name: str, **options: Any) -> Column[str]:
+    """A SHA-256 in lower-case hexadecimal."""
+    return Column(name, CHAR(64), **{"nullable": False, **options})
+
+
+def one_of(column: str, choices: type[StrEnum]) -> CheckConstraint:
+    """The column holds a word of the enum, or NULL where the column allows it."""
+    listed = ", ".join(f"'{choice.value}'" for choice in choices)
+    return CheckConstraint(f"{column} in ({listed})", name=f"{column}_known")
+
+
+def currency_code() -> CheckConstraint:
+    return CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency_code")
+
+
+def billing_month(column: str) -> CheckConstraint:
+    return CheckConstraint(rf"{column} ~ '^\d{{4}}-(0[1-9]|1[0-2])$'", name=f"{column}_is_a_month")

@@ -1,0 +1,154 @@
+"""Issued documents and money given back: invoices with their revisions, credits, credit notes, corrections on record."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from adapters.postgres.tables.columns import (
+    Quantity,
+    billing_month,
+    currency,
+    currency_code,
+    metadata,
+    minor,
+    moment,
+    one_of,
+    words,
+)
+from billing.corrections import Destination
+from billing.disputes import Category
+from billing.invoices import InvoiceStatus
+
+
+class InvoiceKind(StrEnum):
+    """What an invoice bills; disputes are about usage invoices."""
+
+    USAGE = "usage"
+
+
+# A trigger keeps an issued document as it is: only its status, provider id and dispute note may change.
+invoices = Table(
+    "invoices",
+    metadata,
+    Column("invoice_id", Text, primary_key=True),
+    words("number", unique=True),
+    Column("revision", Integer, nullable=False, server_default=text("1")),
+    Column("tenant_id", ForeignKey("tenants.tenant_id"), nullable=False),
+    words("period"),
+    words("kind", server_default=text("'usage'")),
+    words("status"),
+    currency(),
+    minor("total_minor"),
+    moment("issued_at", nullable=True),
+    # Unique: a document is corrected once, by the next revision; the revisions form one chain.
+    Column("corrects", ForeignKey("invoices.invoice_id"), unique=True),
+    Column("provider_invoice_id", Text),
+    Column("dispute_note", Text),
+    UniqueConstraint("tenant_id", "period", "kind", "revision"),
+    one_of("status", InvoiceStatus),
+    one_of("kind", InvoiceKind),
+    currency_code(),
+    billing_month("period"),
+    CheckConstraint("revision >= 1", name="revision_counts_from_one"),
+    CheckConstraint("(revision = 1) = (corrects is null)", name="later_revisions_correct"),
+    CheckConstraint("status = 'draft' or issued_at is not null", name="issued_has_a_date"),
+)
+
+invoice_lines = Table(
+    "invoice_lines",
+    metadata,
+    Column("invoice_id", ForeignKey("invoices.invoice_id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    words("description"),
+    Column("meter", Text),
+    Column("quantity", Quantity, nullable=False),
+    minor("amount_minor"),
+    Column("applied_price", JSONB),
+    PrimaryKeyConstraint("invoice_id", "number"),
+)
+
+# The row of D7: `reference_id` is the ticket, `created_by` who resolved it.
+credits = Table(
+    "credits",
+    metadata,
+    Column("credit_id", Text, primary_key=True),
+    Column("tenant_id", ForeignKey("tenants.tenant_id"), nullable=False),
+    minor("amount_minor"),
+    currency(),
+    words("reason"),
+    words("reference_id"),
+    words("step"),
+    words("created_by"),
+    moment("created_at", server_default=func.now()),
+    Column("case_id", ForeignKey("disputes.case_id"), nullable=False),
+    Column("invoice_id", ForeignKey("invoices.invoice_id"), nullable=False, index=True),
+    words("destination"),
+    Column("goodwill", Boolean, nullable=False),
+    Column("op_key", ForeignKey("effects.op_key"), nullable=False, unique=True),
+    words("provider_id"),
+    UniqueConstraint("reference_id", "step"),
+    Index("ix_credits_tenant", "tenant_id", "created_at"),
+    one_of("destination", Destination),
+    currency_code(),
+    CheckConstraint("amount_minor > 0", name="gives_something_back"),
+)
+
+credit_notes = Table(
+    "credit_notes",
+    metadata,
+    Column("number", Text, primary_key=True),
+    Column("credit_id", ForeignKey("credits.credit_id"), nullable=False, unique=True),
+    Column("invoice_id", ForeignKey("invoices.invoice_id"), nullable=False, index=True),
+    Column("corrected_invoice_id", ForeignKey("invoices.invoice_id"), nullable=False, unique=True),
+    minor("amount_minor"),
+    currency(),
+    moment("issued_at"),
+    words("provider_id"),
+    currency_code(),
+    CheckConstraint("amount_minor > 0", name="gives_something_back"),
+)
+
+# Gapless numbers: the row is locked until its document is committed, so an aborted document gives its number back.
+number_series = Table(
+    "number_series",
+    metadata,
+    Column("series", Text, primary_key=True),
+    Column("last", BigInteger, nullable=False),
+    CheckConstraint("last >= 0", name="last_not_negative"),
+)
+
+# The rectifying runbook's record of each correction (C7); `credit_amount` in minor units of `currency`.
+billing_corrections = Table(
+    "billing_corrections",
+    metadata,
+    Column("customer_id", ForeignKey("tenants.tenant_id"), nullable=False, index=True),
+    words("ticket_id"),
+    Column("round", Integer, nullable=False),
+    words("issue_type"),
+    minor("credit_amount"),
+    currency(),
+    words("resolved_by"),
+    moment("resolved_at"),
+    words("notes"),
+    PrimaryKeyConstraint("ticket_id", "round"),
+    one_of("issue_type", Category),
+    currency_code(),
+    CheckConstraint("credit_amount >= 0", name="credit_not_negative"),
+)
