@@ -13,8 +13,6 @@ import pytest
 from sandbox import postgres, postgres_binaries
 from sandbox.postgres import PostgresError, PostgresServer
 
-pytest_plugins = ["tests.fixtures.postgres"]
-
 
 @pytest.fixture
 def server(postgres_home: Path) -> Iterator[PostgresServer]:
