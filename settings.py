@@ -1,0 +1,170 @@
+"""Where everything is and how to get in: addresses and secrets from the environment, and not one business number.
+
+Every variable starts with `RUNBOOKS_`. A file of variables is read only when `RUNBOOKS_ENV_FILE` names it; beside a
+running `runbooks up` its own addresses are found in `sandbox.json` below `RUNBOOKS_DATA`, so nothing need be set.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "RUNBOOKS_"
+SANDBOX_FILE = "sandbox.json"
+DEFAULT_DATA = Path(".runbooks")
+
+# With one of these set somebody has chosen a stack; the sandbox's other half must not be mixed into it.
+_CHOOSE_A_STACK = frozenset({"database_url", "temporal_address"})
+# A choice of the person at the keyboard, never of the sandbox.
+_PERSONAL = frozenset({"data", "operator_token"})
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class SettingsError(Exception):
+    """Variables are missing or wrong; the message has one line for each, with its purpose and an example, no value."""
+
+
+class Settings(BaseSettings):
+    """What `load_settings` found. Optional ones are demanded by whoever needs them, through `need`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
+
+    data: Path = Field(DEFAULT_DATA, description="the sandbox's data directory", examples=[".runbooks"])
+    database_url: SecretStr | None = Field(
+        None,
+        description="the Postgres database of the books",
+        examples=["postgresql://runbooks:PASSWORD@db.example:5432/runbooks"],
+    )
+    temporal_address: str = Field(
+        "127.0.0.1:7233", description="the Temporal server's front end", examples=["temporal.example:7233"]
+    )
+    temporal_namespace: str = Field("default", description="the Temporal namespace", examples=["billing"])
+    temporal_api_key: SecretStr | None = Field(
+        None, description="the key of a hosted Temporal; turns TLS on", examples=["API-KEY"]
+    )
+    temporal_tls: bool = Field(False, description="whether Temporal is reached over TLS", examples=["true"])
+    task_queue: str = Field("billing-runbooks", description="the queue the workers poll", examples=["billing-runbooks"])
+    stripe_api_key: SecretStr | None = Field(None, description="the Stripe secret key", examples=["sk_test_..."])
+    stripe_api_base: str | None = Field(
+        None, description="another address than Stripe's own, for a simulator", examples=["http://127.0.0.1:12111"]
+    )
+    smtp_host: str | None = Field(None, description="the mail server", examples=["smtp.example"])
+    smtp_port: Port = Field(587, description="the mail server's port", examples=["587"])
+    smtp_username: str | None = Field(None, description="the mail server's account", examples=["billing"])
+    smtp_password: SecretStr | None = Field(None, description="the mail server's password", examples=["PASSWORD"])
+    smtp_starttls: bool = Field(False, description="whether mail is sent over STARTTLS", examples=["true"])
+    mail_from: str | None = Field(
+        None, description="the sender of every letter", examples=["Billing <billing@company.example>"]
+    )
+    ticket_webhook_secret: SecretStr | None = Field(
+        None,
+        description="what the support desk signs tickets with; several, separated by commas, while rotating",
+        examples=["NEW-SECRET,OLD-SECRET"],
+    )
+    zendesk_webhook_secret: SecretStr | None = Field(
+        None, description="the signing secret of the Zendesk webhook", examples=["SECRET"]
+    )
+    zendesk_url: str | None = Field(
+        None, description="the Zendesk account that notes are written to", examples=["https://company.zendesk.com"]
+    )
+    zendesk_email: str | None = Field(None, description="the Zendesk agent's address", examples=["bot@company.example"])
+    zendesk_api_token: SecretStr | None = Field(None, description="the Zendesk agent's token", examples=["TOKEN"])
+    evidence_dir: Path | None = Field(
+        None, description="where evidence files are kept", examples=["/var/lib/runbooks/evidence"]
+    )
+    speed: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        1, description="divides every duration of the policy; for the sandbox only", examples=["10000"]
+    )
+    api_host: str = Field("127.0.0.1", description="the address the HTTP API listens on", examples=["0.0.0.0"])  # noqa: S104 - an example
+    api_port: Port = Field(8080, description="the port the HTTP API listens on", examples=["8080"])
+    metrics_port: Port = Field(9464, description="the port of the worker's metrics", examples=["9464"])
+    public_url: str | None = Field(
+        None, description="the API's address as others reach it", examples=["https://billing.company.example"]
+    )
+    operator_token: SecretStr | None = Field(
+        None,
+        description="your operator token, as `runbooks operators add` printed it",
+        examples=["lead-1@ops.example:..."],
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgres_only(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and not url.get_secret_value().startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
+            raise ValueError("must start with postgresql://")
+        return url
+
+    @property
+    def ticket_webhook_secrets(self) -> tuple[str, ...]:
+        """Every secret in force, the newest first; none when tickets are not accepted over HTTP."""
+        secret = self.ticket_webhook_secret
+        return tuple(part.strip() for part in secret.get_secret_value().split(",") if part.strip()) if secret else ()
+
+    @property
+    def evidence(self) -> Path:
+        """Where evidence files are kept: the directory that was set, else `evidence` in the data directory."""
+        return self.evidence_dir or self.data / "evidence"
+
+    def need(self, *names: str) -> Self:
+        """These same settings, once every named one is set; raises SettingsError with a line for each that is not."""
+        missing = [name for name in names if getattr(self, name) is None]
+        if missing:
+            raise SettingsError("\n".join(_line(name, "is not set") for name in missing))
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment first, then the file that was asked for, then a sandbox that runs here."""
+        return init_settings, env_settings, dotenv_settings, _RunningSandbox(settings_cls)
+
+
+class _RunningSandbox(PydanticBaseSettingsSource):
+    """The addresses that a running sandbox wrote into its data directory, by the names of the variables."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        if _CHOOSE_A_STACK & self.current_state.keys():
+            return {}
+        file = Path(self.current_state.get("data") or DEFAULT_DATA) / SANDBOX_FILE
+        try:
+            written = dict(json.loads(file.read_text())["settings"])
+        except (OSError, ValueError, KeyError, TypeError):  # no sandbox here, or one that is only starting
+            return {}
+        found = {name.removeprefix(PREFIX).lower(): value for name, value in written.items()}
+        return {name: value for name, value in found.items() if name not in _PERSONAL}
+
+
+def load_settings(**chosen: object) -> Settings:
+    """Read the settings; `chosen` are options of a command, such as `data=`, and win over the environment.
+
+    Raises SettingsError with one line for each variable that cannot be used.
+    """
+    file = os.environ.get(f"{PREFIX}ENV_FILE")
+    if file and not Path(file).is_file():
+        raise SettingsError(f"{PREFIX}ENV_FILE names {file}, which is not a file: correct the path or unset it")
+    given = {name: value for name, value in chosen.items() if value is not None}
+    try:
+        return Settings(_env_file=file, **given)  # type: ignore[arg-type] # pydantic-settings' own argument
+    except ValidationError as error:
+        flaws = {str(flaw["loc"][0]): flaw["msg"].removeprefix("Value error, ") for flaw in error.errors()}
+        raise SettingsError("\n".join(_line(name, f"is not usable: {why}") for name, why in flaws.items())) from None
+
+
+def _line(name: str, what: str) -> str:
+    field = Settings.model_fields[name]
+    example = (field.examples or [""])[0]
+    return f"{PREFIX}{name.upper()} {what} ({field.description}). Example: {PREFIX}{name.upper()}={example}"
