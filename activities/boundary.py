@@ -21,12 +21,12 @@ _EXPECTED = frozenset({FailureCode.PROVIDER_BUSY, FailureCode.UNAVAILABLE, Failu
 class FailureBoundary(Interceptor):
     """Worker interceptor: a `BillingFailure` becomes an `ApplicationError` whose type is its code; others pass through."""
 
-    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - SDK's name
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         return _Translating(next)
 
 
 class _Translating(ActivityInboundInterceptor):
-    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - SDK's name
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         info = activity.info()
         words = {"case_id": info.workflow_id, "activity": info.activity_type, "attempt": info.attempt}
         try:

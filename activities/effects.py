@@ -85,7 +85,9 @@ def _plan_again_or_give_up(ledger: EffectLedger, effect: Effect, sender: Sender,
     """A refusal is final unless the world moved since the request was frozen (say, the invoice was paid meanwhile)."""
     if effect.generation < PLANS_AT_MOST and sender.plan(effect) != _wire(effect):
         ledger.next_generation(effect.op_key)
-        raise BillingFailure(FailureCode.PROVIDER_BUSY, f"{effect.op_key} is planned anew: {failure.for_us}") from failure
+        raise BillingFailure(
+            FailureCode.PROVIDER_BUSY, f"{effect.op_key} is planned anew: {failure.for_us}"
+        ) from failure
     ledger.refuse(effect.op_key, failure.for_us)
 
 

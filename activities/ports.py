@@ -4,7 +4,7 @@ Every method may be repeated after a crash with the same arguments and then answ
 raises `billing.failures.BillingFailure` and nothing else that a caller should handle; all times are aware and UTC.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -34,6 +34,9 @@ from billing.policy.bundle import Policy
 from billing.prices import Contract
 from billing.tenants import Tenant
 
+# Called with a short note of progress now and then during long work.
+Heartbeat = Callable[[str], None]
+
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True)
@@ -49,15 +52,6 @@ class DisputeScope(_Record):
     period: str
     meters: tuple[str, ...]
     category: Category
-
-
-class StageRecord(_Record):
-    """Where a case stands, for lists that must work without Temporal; written at every change of stage."""
-
-    case_id: str
-    stage: str
-    needs_human: bool
-    escalated: bool
 
 
 class Closing(_Record):
@@ -129,8 +123,6 @@ class CaseBook(Protocol):
     def similar_tenants(self, opening: Opening, since: datetime) -> int:
         """Other tenants (this one included) who contested one of the same meters in the same category since then (D10)."""
 
-    def stage(self, record: StageRecord) -> None: ...
-
     def defect_is_shared(self, case_id: str, since: datetime) -> bool:
         """Whether findings of the same kind and meter were made for another tenant since then (D11)."""
 
@@ -141,7 +133,7 @@ class CaseBook(Protocol):
 class EvidenceRoom(Protocol):
     """Raw usage as evidence: exported files and typed facts, set-wise and in bounded memory (D4)."""
 
-    def collect(self, scope: DisputeScope, policy: Policy, heartbeat: "Heartbeat") -> EvidencePack:
+    def collect(self, scope: DisputeScope, policy: Policy, heartbeat: Heartbeat) -> EvidencePack:
         """Export, recreate the roll-up, gather the category's facts and store them; the same scope and round is reused."""
 
     def facts(self, evidence_id: str) -> UsageFacts: ...
@@ -150,10 +142,6 @@ class EvidenceRoom(Protocol):
         """Store findings and corrected lines; returns the assessment's id. Repeating replaces nothing."""
 
     def assessment(self, assessment_id: str) -> Assessment: ...
-
-
-class Heartbeat(Protocol):
-    def __call__(self, progress: str) -> None: ...
 
 
 class EffectLedger(Protocol):

@@ -135,6 +135,13 @@ class DeEscalation(_Message):
     reason: Reason
 
 
+class TryAgain(_Message):
+    """The cause of a step that was handed over is repaired; the case goes on where it stood."""
+
+    by: OperatorId
+    reason: Reason
+
+
 class Verdict(StrEnum):
     APPROVE = "approve"
     REJECT = "reject"

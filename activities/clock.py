@@ -1,0 +1,11 @@
+"""The wall clock as activities see it: injected, so that tests can turn it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+# Returns the present moment, aware, in UTC.
+Now = Callable[[], datetime]
+
+
+def wall_clock() -> datetime:
+    return datetime.now(UTC)

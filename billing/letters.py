@@ -1,0 +1,188 @@
+"""What each letter of a dispute says, built from the case: facts only, the sentences are in the templates."""
+
+from datetime import datetime, timedelta
+
+from billing.authority import Role
+from billing.cases import Ending, OpenedCase, PendingApproval, Question, Stage
+from billing.clocks import Clock
+from billing.corrections import CreditReceipt, Proposal
+from billing.disputes import Category
+from billing.emails import (
+    ApprovalRequested,
+    CaseEscalated,
+    CustomerAsked,
+    DisputeAcknowledged,
+    DisputeClosed,
+    DisputeResolved,
+    DisputeUpdate,
+    HandedOver,
+    JudgementNeeded,
+    SlaAlert,
+)
+from billing.policy.sla import Budget, Counts
+from billing.proposals import Outcome
+
+_DAY = timedelta(days=1)
+
+ISSUES = {
+    Category.USAGE_CALCULATION: "the usage on your bill did not match the usage we measured",
+    Category.UNAUTHORIZED_USAGE: "usage on your account that you did not authorise",
+    Category.SERVICE_QUALITY: "the quality of the service during the billing period",
+    Category.PRICING: "the price that was applied to your usage",
+}
+
+_CLOSED_BECAUSE = {
+    Ending.WITHDRAWN: "You told us that you no longer contest this bill. Nothing was changed.",
+    Ending.UNANSWERED: "We asked you a question and did not hear back, so we have closed the case. "
+    "Reply to this letter at any time and we will open it again.",
+    Ending.DUPLICATE: "You have already told us about this bill, and that case is still open. "
+    "We will answer you there, so that nothing is said twice.",
+}
+
+
+def budget_in_words(budget: Budget) -> str:
+    """A budget as a customer reads it, such as `5 business days` or `72 hours`."""
+    if budget.counts is Counts.BUSINESS_DAYS:
+        return _plural(budget.amount // _DAY, "business day")
+    if budget.amount > 3 * _DAY and budget.amount % _DAY == timedelta(0):
+        return _plural(budget.amount // _DAY, "day")
+    hours = budget.amount / timedelta(hours=1)
+    return _plural(int(hours), "hour") if hours >= 1 else _plural(max(1, int(hours * 60)), "minute")
+
+
+def acknowledged(case: OpenedCase) -> DisputeAcknowledged:
+    sla = case.policy.sla
+    tier = case.tenant.tier if case.tenant else None
+    resolution = sla.commitments[tier].resolution if tier else sla.root_cause
+    return DisputeAcknowledged(
+        ticket_id=case.ticket.ticket_id,
+        invoice_number=case.invoice_number or "",
+        expected_resolution=budget_in_words(resolution),
+        update_every_hours=max(1, round(sla.update_every / timedelta(hours=1))),
+    )
+
+
+def update(case: OpenedCase, stage: Stage, next_step: str, due: datetime | None) -> DisputeUpdate:
+    return DisputeUpdate(
+        ticket_id=case.ticket.ticket_id,
+        invoice_number=case.invoice_number or "",
+        stage=stage.value,
+        next_step=next_step,
+        due=due,
+    )
+
+
+def asked(case: OpenedCase, question: Question, reminder: int, closes_at: datetime) -> CustomerAsked:
+    return CustomerAsked(
+        ticket_id=case.ticket.ticket_id, question=question.text, reminder=reminder, closes_at=closes_at
+    )
+
+
+def resolved(
+    case: OpenedCase, outcome: Outcome, statements: tuple[str, ...], receipt: CreditReceipt | None
+) -> DisputeResolved:
+    return DisputeResolved(
+        ticket_id=case.ticket.ticket_id,
+        invoice_number=case.invoice_number or "",
+        resolution=outcome.resolution,
+        credit=receipt.amount if receipt else None,
+        goodwill=outcome.goodwill,
+        issue=ISSUES[case.ticket.category],
+        summary=outcome.reason,
+        findings=statements,
+        credit_note_number=receipt.credit_note_number if receipt else None,
+        corrected_invoice_number=receipt.corrected_invoice_number if receipt else None,
+    )
+
+
+def closed(case: OpenedCase, ending: Ending) -> DisputeClosed:
+    return DisputeClosed(
+        ticket_id=case.ticket.ticket_id,
+        ending=ending.value,
+        explanation=" ".join(case.problems) or _CLOSED_BECAUSE.get(ending, ""),
+        other_ticket_id=case.duplicate_of.removeprefix("dispute/") if case.duplicate_of else None,
+    )
+
+
+def escalated(case: OpenedCase) -> CaseEscalated:
+    return CaseEscalated(
+        case_id=case.case_id,
+        tenant_id=case.ticket.tenant_id,
+        severity=case.severity,
+        category=case.ticket.category,
+        disputed=case.ticket.disputed,
+        reasons=case.escalation_reasons,
+    )
+
+
+def approval_requested(
+    case: OpenedCase, proposal: Proposal, statements: tuple[str, ...], pending: PendingApproval, reminder: int
+) -> ApprovalRequested:
+    return ApprovalRequested(
+        approval_id=pending.approval_id,
+        case_id=case.case_id,
+        tenant_id=case.ticket.tenant_id,
+        role=pending.role,
+        amount=proposal.request.amount,
+        recently_credited=proposal.recently_credited,
+        question=pending.question,
+        findings=statements,
+        requested_by=proposal.request.requested_by,
+        expires_at=pending.expires_at,
+        reminder=reminder,
+    )
+
+
+def judgement_needed(case: OpenedCase, why: str, statements: tuple[str, ...], reminder: int) -> JudgementNeeded:
+    return JudgementNeeded(
+        case_id=case.case_id,
+        tenant_id=case.ticket.tenant_id,
+        disputed=case.ticket.disputed,
+        why=why,
+        findings=statements,
+        reminder=reminder,
+    )
+
+
+def sla_alert(
+    case: OpenedCase, clock: Clock, *, breached: bool, due: datetime, stage: Stage, next_step: str
+) -> SlaAlert:
+    return SlaAlert(
+        case_id=case.case_id,
+        tenant_id=case.ticket.tenant_id,
+        clock=clock.name,
+        breached=breached,
+        due=due,
+        stage=stage.value,
+        next_step=next_step,
+    )
+
+
+def handed_over(case: OpenedCase, step: str, what_happened: str) -> HandedOver:
+    return HandedOver(
+        case_id=case.case_id,
+        step=step,
+        what_happened=what_happened,
+        what_to_do="Repair the cause, then let the case try again or judge it anew.",
+    )
+
+
+def question_for(case: OpenedCase, outcome: Outcome, role: Role) -> str:
+    """What an approver is asked, in one sentence."""
+    kind = "a goodwill credit" if outcome.goodwill else "a credit"
+    return (
+        f"May {case.ticket.tenant_id} get {kind} of {outcome.credit} on {case.invoice_number or 'the next invoice'} "
+        f"({outcome.resolution.value.replace('_', ' ')}, {role})? {outcome.reason}"
+    )
+
+
+def ticket_note(outcome: Outcome, receipt: CreditReceipt | None) -> str:
+    """What support reads in the ticket: root cause, credit reference, prevention (C7)."""
+    reference = f"{receipt.amount}, {receipt.credit_id} ({receipt.provider_id})" if receipt else "none"
+    shared = "Engineering was asked to find the common cause." if Role.ENGINEERING in outcome.path else ""
+    prevention = shared or "The daily check of roll-ups against raw events watches for a repetition."
+    return f"Root cause: {outcome.reason}\nCredit: {reference}\nPrevention: {prevention}"
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,26 @@
+"""Who is responsible and who is accountable for every job, alert and escalation (P11)."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Raci(BaseModel):
+    """Team names: `responsible` does the work, `accountable` answers for it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    responsible: str
+    accountable: str
+
+
+_SUPPORT = Raci(responsible="Customer Support", accountable="Finance")
+
+# By job, or by the template of the letter that asks for the work.
+RACI: dict[str, Raci] = {
+    "dispute": _SUPPORT,
+    "approval_requested": Raci(responsible="Finance", accountable="VP Engineering"),
+    "case_escalated": Raci(responsible="Customer Support", accountable="VP Engineering"),
+    "judgement_needed": _SUPPORT,
+    "sla_alert": Raci(responsible="Customer Support", accountable="Customer Success"),
+    "handed_over": Raci(responsible="Platform", accountable="SRE"),
+    "decision_log": Raci(responsible="Finance", accountable="Legal"),
+}

@@ -1,0 +1,76 @@
+"""What every case has: a timeline, labels for the lists, letters that never stop it, and a hand-over to a person."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from activities.letters import Letters, LetterToCustomer, LetterToOperators, Posted
+from billing.authority import Role
+from billing.cases import OpenedCase
+from billing.emails import Payload
+from workflows.blocks.attributes import Labels
+from workflows.blocks.steps import LETTER, step, words_of
+from workflows.blocks.timeline import Timeline
+
+
+class Case:
+    """The base of a runbook; subclasses tell their story by overriding `show`."""
+
+    case: OpenedCase
+
+    def __init__(self) -> None:
+        self.timeline = Timeline()
+        self.labels = Labels()
+        self.needs_human = False
+        self.over = False
+
+    def note(self, text: str) -> None:
+        """One more sentence of the story, visible at once."""
+        self.timeline.note(text)
+        self.show()
+
+    def show(self) -> None:
+        """Bring the Temporal UI's details and labels up to date."""
+
+    async def write_to_customer(self, name: str, payload: Payload) -> bool:
+        """Send the customer a letter and say whether it left; one that cannot is told in the story, the case goes on."""
+        order = LetterToCustomer(case=self.case, name=name, payload=payload)
+        return await self._write(
+            step(Letters.to_customer, order, allowance=LETTER, summary=f"letter: {name}"), name, "the customer"
+        )
+
+    async def write_to_operators(self, name: str, role: Role, payload: Payload) -> bool:
+        """Send every operator of a role a letter, on the same terms."""
+        order = LetterToOperators(case=self.case, name=name, role=role, payload=payload)
+        return await self._write(
+            step(Letters.to_operators, order, allowance=LETTER, summary=f"notice: {name}"), name, f"the {role}"
+        )
+
+    async def _write(self, sending: Awaitable[Posted], name: str, reader: str) -> bool:
+        try:
+            posted = await sending
+        except ActivityError as error:
+            self.note(f"letter {name} to {reader} could not be sent: {words_of(error)}")
+            return False
+        if posted is not Posted.SENT:
+            self.note(f"letter {name} to {reader}: {posted}")
+        return posted is Posted.SENT
+
+    @asynccontextmanager
+    async def beside(self, *watchers: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+        """Run watchers beside the body; they must end by themselves once `stop_watching` was called."""
+        tasks = [asyncio.create_task(watcher) for watcher in watchers]
+        try:
+            yield
+        finally:
+            self.stop_watching()
+            await asyncio.gather(*tasks)
+            await workflow.wait_condition(workflow.all_handlers_finished)
+
+    def stop_watching(self) -> None:
+        """Tell every watcher that the case is over."""
+        self.over = True

@@ -1,0 +1,77 @@
+"""Waiting for the customer: a question, reminders, the answer, or silence until the policy's time is over."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+from billing.cases import CustomerReply, Question
+from billing.policy.disputes import DisputePolicy
+from workflows.blocks.waiting import wait_for, wait_until
+
+Write = Callable[[Question, int, datetime], Awaitable[None]]
+
+
+class CustomerDialogue:
+    """At most one open question. `unanswered` becomes true when the customer stayed silent for too long."""
+
+    def __init__(self) -> None:
+        self._question: Question | None = None
+        self._asked = 0
+        self._answers_seen: set[str] = set()
+        self._over = False
+        self.closes_at: datetime | None = None
+        self.unanswered = False
+
+    @property
+    def waiting(self) -> bool:
+        return self._question is not None
+
+    def refuse_a_second_question(self) -> None:
+        """Reject a question while one is open: the customer would not know which one stops the clock."""
+        if self.waiting:
+            raise ApplicationError(
+                "the case already waits for the customer: wait for the answer first", type="conflict"
+            )
+
+    def ask(self, question: Question) -> None:
+        self._question = question
+        self._asked += 1
+
+    def answered(self, reply: CustomerReply) -> bool:
+        """Take a reply; False when it was seen before."""
+        if reply.reply_id in self._answers_seen:
+            return False
+        self._answers_seen.add(reply.reply_id)
+        self._question = None
+        return True
+
+    def stop(self) -> None:
+        self._over = True
+
+    async def chase(self, policy: DisputePolicy, write: Write) -> None:
+        """Write each question, remind at the policy's times, and note silence; runs beside the whole case."""
+        while not self._over:
+            await wait_for(lambda: self.waiting or self._over)
+            if self._question is not None:
+                await self._chase_one(self._question, self._asked, policy, write)
+
+    async def _chase_one(self, question: Question, number: int, policy: DisputePolicy, write: Write) -> None:
+        def settled() -> bool:
+            return self._over or self._question is None or self._asked != number
+
+        asked_at = workflow.now()
+        self.closes_at = asked_at + policy.close_unanswered_after
+        await write(question, 0, self.closes_at)
+        for reminder, after in enumerate(policy.remind_customer_after, start=1):
+            if not await wait_until(asked_at + after, settled, name=f"remind the customer (reminder {reminder})"):
+                break
+            await write(question, reminder, self.closes_at)
+        if not settled() and await wait_until(
+            self.closes_at, settled, name=f"close unanswered {self.closes_at:%a %d %b %H:%M} UTC"
+        ):
+            self.unanswered = True
+            self._question = None
+        if not self.waiting:
+            self.closes_at = None

@@ -1,0 +1,74 @@
+"""One step of a runbook: an activity with a named allowance, and what its failure means in our words."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from billing.failures import FailureCode
+
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """How long one try may take, how the tries are spaced (I9), and for how long we keep trying; None: until it works."""
+
+    one_try: timedelta
+    spaced_at_most: timedelta
+    keep_trying: timedelta | None = None
+    silence: timedelta | None = None
+
+
+# Reading and writing the case record: a database that is away is waited for, however long.
+RECORD = Allowance(one_try=timedelta(seconds=30), spaced_at_most=timedelta(seconds=60))
+# Stripe, 1 s to 16 s apart; past half an hour the runbook waits longer and then asks a person.
+MONEY = Allowance(
+    one_try=timedelta(seconds=60), spaced_at_most=timedelta(seconds=16), keep_trying=timedelta(minutes=30)
+)
+# Mail: a letter that cannot leave for a day is told to people, the case goes on.
+LETTER = Allowance(one_try=timedelta(seconds=60), spaced_at_most=timedelta(seconds=60), keep_trying=timedelta(days=1))
+# Evidence of a million events; an attempt that shows no progress for a minute is dead.
+EVIDENCE = Allowance(one_try=timedelta(minutes=30), spaced_at_most=timedelta(seconds=60), silence=timedelta(minutes=1))
+
+
+async def step(
+    activity: Callable[[Any, Argument], Result], argument: Argument, *, allowance: Allowance, summary: str
+) -> Result:
+    """Run one activity to its end and return its result; raises ActivityError when it failed for good.
+
+    `summary` is what the Temporal UI shows for the step. A cancelled case waits for a running step: whether money moved
+    is known before anything else happens.
+    """
+    result: Result = await workflow.execute_activity_method(
+        activity,
+        argument,
+        start_to_close_timeout=allowance.one_try,
+        schedule_to_close_timeout=allowance.keep_trying,
+        heartbeat_timeout=allowance.silence,
+        retry_policy=RetryPolicy(
+            initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=allowance.spaced_at_most
+        ),
+        cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        summary=summary,
+    )
+    return result
+
+
+def code_of(error: ActivityError) -> FailureCode | None:
+    """The failure's code, or None when it is not one of ours (a time-out, say)."""
+    cause = error.cause
+    if isinstance(cause, ApplicationError) and cause.type in set(FailureCode):
+        return FailureCode(cause.type)
+    return None
+
+
+def words_of(error: ActivityError) -> str:
+    """What went wrong, in one sentence for an operator."""
+    cause = error.cause
+    return cause.message if isinstance(cause, ApplicationError) else str(cause or error)

@@ -1,0 +1,49 @@
+"""How a case shows itself in the Temporal UI: the current details in Markdown, from the same story as everything else."""
+
+from billing.cases import CaseStory
+
+_LINES_SHOWN = 12
+
+
+def as_markdown(story: CaseStory) -> str:
+    """Stage, next step, money, clocks and the latest lines of the timeline; due moments, never remaining time."""
+    parts = [
+        f"## {story.stage.value}{' · needs a person' if story.needs_human else ''}",
+        f"**Next:** {story.next_step}",
+        _money(story),
+        _question(story),
+        _clocks(story),
+        _timeline(story),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _money(story: CaseStory) -> str:
+    parts = [f"disputed **{story.disputed}**"]
+    if story.proposed:
+        parts.append(f"proposed **{story.proposed}**")
+    if story.credited:
+        parts.append(f"credited **{story.credited}**")
+    return "**Money:** " + ", ".join(parts)
+
+
+def _question(story: CaseStory) -> str:
+    if story.approval is None:
+        return ""
+    question = story.approval
+    return (
+        f"**Waits for {question.role}:** {question.question} Expires {question.expires_at:%a %d %b %H:%M} UTC.\n\n"
+        f"`runbooks approve {question.approval_id}`"
+    )
+
+
+def _clocks(story: CaseStory) -> str:
+    if not story.clocks:
+        return ""
+    rows = [f"| {c.name} | {c.state} | {f'{c.due:%a %d %b %H:%M} UTC' if c.due else '–'} |" for c in story.clocks]
+    return "\n".join(["| SLA clock | state | due |", "|---|---|---|", *rows])
+
+
+def _timeline(story: CaseStory) -> str:
+    latest = story.timeline[-_LINES_SHOWN:]
+    return "\n".join(f"- `{line.at:%d %b %H:%M:%S}` {line.text}" for line in latest)

@@ -1,0 +1,138 @@
+"""What runs beside a dispute: the SLA clocks, the 48-hour updates, the question to the customer, and moving on."""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from billing import letters
+from billing.authority import Role
+from billing.cases import Ending, Opening, Question, Stage
+from billing.clocks import Clock, Milestone
+from workflows.blocks.clock import SlaClocks
+from workflows.blocks.steps import words_of
+from workflows.blocks.waiting import wait_for, wait_until
+from workflows.dispute_desk import DisputeDesk
+
+Done = TypeVar("Done")
+
+
+class EndedEarlyError(Exception):
+    """The customer withdrew or stayed silent: the procedure stops where it is."""
+
+    def __init__(self, ending: Ending) -> None:
+        super().__init__(ending)
+        self.ending = ending
+
+
+class DisputeWatch(DisputeDesk):
+    """The waiting of a dispute; nothing here decides anything about money."""
+
+    def begin(self, opening: Opening) -> None:
+        """Start the clocks from the moment the ticket (or its re-opening) was opened and label the case."""
+        since = opening.reopening.opened_at if opening.reopening else self.ticket.opened_at
+        budgets = self.case.policy.sla.budgets(self._tier)
+        earlier = {clock.name: clock for clock in self.case.clocks}
+        fresh = (
+            Clock(name=name, budget=budget, warn_at=self.case.policy.sla.warn_at) for name, budget in budgets.items()
+        )
+        self.clocks = SlaClocks((earlier.get(clock.name, clock) for clock in fresh), self.case.calendar)
+        self.clocks.start(min(since, workflow.now()))
+        if self.customer.waiting:
+            self.clocks.pause()
+        self.labels.show(
+            runbook="dispute",
+            tenant=self.ticket.tenant_id,
+            tier=self._tier,
+            category=self.ticket.category,
+            severity=self.case.severity,
+        )
+        again = f", re-opened by {opening.reopening.by}: {opening.reopening.reason}" if opening.reopening else ""
+        self.note(
+            f"opened for {self.ticket.tenant_id}, {self.ticket.period} (policy {self.case.policy.version}){again}"
+        )
+
+    def watchers(self) -> list[Coroutine[Any, Any, None]]:
+        clocks = [self.clocks.watch(name, self._announce) for name in self.clocks.names]
+        return [*clocks, self._update_regularly(), self.customer.chase(self.case.policy.disputes, self._write_question)]
+
+    def stop_watching(self) -> None:
+        super().stop_watching()
+        self.clocks.stop()
+        self.customer.stop()
+
+    async def enter(self, stage: Stage, next_step: str, *, needs_human: bool = False) -> None:
+        """Move to a stage, unless the case has ended; waits first while the customer is asked something."""
+        await self.customer_has_answered()
+        self.move(stage, next_step, needs_human=needs_human)
+
+    def move(self, stage: Stage, next_step: str, *, needs_human: bool = False) -> None:
+        self.stage, self.next_step, self.needs_human = stage, next_step, needs_human
+        self.show()
+
+    async def customer_has_answered(self) -> None:
+        """Go on at once, or when the open question is answered; raises when the case ends instead."""
+        if self.customer.waiting:
+            self.show()
+            await wait_for(lambda: not self.customer.waiting or self.ended_early())
+        if self.withdrawn:
+            raise EndedEarlyError(Ending.WITHDRAWN)
+        if self.customer.unanswered:
+            raise EndedEarlyError(Ending.UNANSWERED)
+
+    def ended_early(self) -> bool:
+        return self.withdrawn or self.customer.unanswered
+
+    async def hand_over(self, step_name: str, what_happened: str) -> None:
+        """Ask people to repair something and wait until one says it is done (or judges the case anew)."""
+        self.repaired = False
+        self.needs_human = True
+        self.next_step = f"a person repairs: {what_happened}"
+        self.note(f"handed over to a person: {what_happened}")
+        notice = letters.handed_over(self.case, step_name, what_happened)
+        await self.write_to_operators(f"handed-over-{len(self.timeline.lines)}", Role.LEAD, notice)
+        await wait_for(lambda: self.repaired)
+        self.needs_human = False
+
+    async def with_help(self, step_name: str, attempt: Callable[[], Awaitable[Done]]) -> Done:
+        """Do a step; when it fails for good, hand it over and do it again once it is repaired: no case is ever lost."""
+        while True:
+            try:
+                return await attempt()
+            except ActivityError as error:
+                await self.hand_over(step_name, words_of(error))
+
+    async def _update_regularly(self) -> None:
+        began, every = workflow.now(), self.case.policy.sla.update_every
+        number = 1
+        while await wait_until(began + number * every, lambda: self.over, name=f"update {number} to the customer"):
+            if not self.customer.waiting and not self.committed:
+                promised = self.clocks.due("resolution")
+                await self.write_to_customer(
+                    f"update-{number}", letters.update(self.case, self.stage, self.next_step, promised)
+                )
+                self.note(f"update {number} to the customer")
+            number += 1
+
+    async def _write_question(self, question: Question, reminder: int, closes_at: datetime) -> None:
+        number = len(self.timeline.lines)
+        await self.write_to_customer(f"asked-{number}", letters.asked(self.case, question, reminder, closes_at))
+        if reminder:
+            self.note(f"reminded the customer ({reminder})")
+
+    async def _announce(self, clock: Clock, milestone: Milestone, moment: datetime) -> None:
+        breached = milestone is Milestone.BREACH
+        due = clock.moment_of(Milestone.BREACH, self.case.calendar) if clock.running_since else moment
+        self.note(f"SLA {clock.name} {'breached' if breached else 'warning'}, due {due:%Y-%m-%d %H:%M} UTC")
+        alert = letters.sla_alert(
+            self.case, clock, breached=breached, due=due, stage=self.stage, next_step=self.next_step
+        )
+        role = Role.VP if breached else Role.LEAD
+        await self.write_to_operators(f"sla-{clock.name.replace(' ', '-')}-{milestone}", role, alert)
+
+    @property
+    def _tier(self) -> Any:
+        assert self.case.tenant is not None  # noqa: S101 - a case without a tenant is turned away before it begins
+        return self.case.tenant.tier
