@@ -1,0 +1,46 @@
+# Two commands: `make demo` and `make test`. Both make their own environment from requirements.lock first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+STAY ?= 0
+SPEED ?= 7200
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test lint crash bench clean
+
+help:  ## what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	@echo "Making an environment in $(VENV) (once, about a minute) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+demo: $(READY)  ## play every story on a real stack, then end (STAY=1 leaves it up)
+	@$(BIN)/runbooks demo --speed $(SPEED) $(if $(filter 1,$(STAY)),--stay)
+
+up: $(READY)  ## start the sandbox and leave it up until Ctrl-C
+	@$(BIN)/runbooks up
+
+test: $(READY) lint  ## linters, types, import contracts and every test
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+lint: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+crash: $(READY)  ## the long crash table: SIGKILL at every point of every activity
+	@RUNBOOKS_CRASH=long $(BIN)/python -m pytest -m crash -n 0 --timeout 3600
+
+bench: $(READY)  ## measurements, as ratios to a baseline in the same run
+	@$(BIN)/python -m benchmarks.evidence
+
+clean:  ## remove the environment and the sandbox's data
+	rm -rf $(VENV) .runbooks
