@@ -12,7 +12,7 @@ from decimal import Context, Decimal, localcontext
 
 from billing.money import Money, half_up
 from billing.prices import MeterPrice, PriceTier
-from billing.quantities import unit_price, units, written
+from billing.wording import unit_price, units, written
 
 # Wide enough for any stored quantity times any unit amount: the only rounding is the one at the end.
 _EXACT = Context(prec=80)
@@ -42,6 +42,19 @@ def explain(price: MeterPrice, quantity: Decimal, currency: str) -> list[str]:
         sentences = [_allowance(price, quantity), *(_in_words(step, currency) for step in _steps(price, quantity))]
     charge = Money(minor=rate(price, quantity), currency=currency)
     return [*sentences, f"The charge for {units(quantity)} of {price.meter} is {charge}."]
+
+
+def terms(price: MeterPrice, currency: str) -> str:
+    """A price as a contract states it: `1,000 units included, then USD 0.02 a unit up to 500, then USD 0.01 a unit`."""
+    steps = ", then ".join(_tier_in_words(tier, currency) for tier in price.tiers)
+    return f"{units(price.included)} included, then {steps}" if price.included else steps
+
+
+def _tier_in_words(tier: PriceTier, currency: str) -> str:
+    words = f"{unit_price(tier.unit_amount, currency)} a unit"
+    if tier.flat_minor:
+        words += f" plus {Money(minor=tier.flat_minor, currency=currency)}"
+    return f"{words} up to {written(tier.up_to)}" if tier.up_to else words
 
 
 def _steps(price: MeterPrice, quantity: Decimal) -> Iterator[_Step]:

@@ -43,6 +43,13 @@ class CreditPolicy(BaseModel):
         rate = self.units_per_reference.get(amount.currency)
         return rate is not None and amount.major <= limit.major * rate
 
+    def reaches(self, amount: Money, threshold: Money) -> bool:
+        """Whether `amount` is at least `threshold`; an amount that cannot be compared reaches every threshold."""
+        if amount.currency == threshold.currency:
+            return amount >= threshold
+        rate = self.units_per_reference.get(amount.currency)
+        return rate is None or amount.major >= threshold.major * rate
+
     def exceeds(self, amount: Money, limit: Money) -> bool:
         """The opposite of `within`; an amount that cannot be compared exceeds every limit."""
         return not self.within(amount, limit)

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from billing.tenants import Tier
 
+_NONE = Decimal(0)
+
 Share = Annotated[Decimal, Field(ge=0, le=1)]
 
 
@@ -61,3 +63,9 @@ class QualityPolicy(BaseModel):
         if steps != sorted(set(steps)):
             raise ValueError(f"quality credits must climb, got {[(str(a), str(b)) for a, b in steps]}")
         return self
+
+    def share_for(self, breached_share: Decimal) -> Decimal:
+        """The part of the charge a breach gives back: the highest step reached, zero below the first one."""
+        return max(
+            (step.share_of_charge for step in self.credits if step.breached_share <= breached_share), default=_NONE
+        )
