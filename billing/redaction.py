@@ -13,6 +13,8 @@ from collections.abc import Iterator
 REDACTED = "[card number removed]"
 
 _SHORTEST, _LONGEST = 13, 19
+# After a plus sign this many digits are a telephone number (E.164).
+_PHONE_LONGEST = 15
 
 # What people put between digits: white space, dashes, dots, slashes, underscores and marks that do not show.
 _SEPARATOR = "[\\s\\-\u2010-\u2015\u2212\uff0d.\u00b7\u2022\u2024\uff0e/_*|\u00ad\u200b-\u200f\u2060\ufeff]"
@@ -57,22 +59,25 @@ def redact_card_numbers(text: str) -> str:
 def _without_cards(run: re.Match[str]) -> str:
     """A run of digits and separators with the cards in it replaced; a card starts and ends where a group of digits does."""
     text, kept, position = run.group(), [], 0
-    for start, end in _cards(text):
+    international = run.string[run.start() - 1 : run.start()] == "+"
+    for start, end in _cards(text, _PHONE_LONGEST + 1 if international else _SHORTEST):
         if start >= position:
             kept += [text[position:start], REDACTED]
             position = end
     return "".join([*kept, text[position:]])
 
 
-def _cards(text: str) -> Iterator[tuple[int, int]]:
+def _cards(text: str, shortest_first: int) -> Iterator[tuple[int, int]]:
+    """Where cards start and end; one that starts with the run has at least `shortest_first` digits."""
     groups = [(group.start(), group.end(), _ascii(group.group())) for group in _GROUP.finditer(text)]
     for first, (start, _, _) in enumerate(groups):
         digits, longest = "", None
+        shortest = _SHORTEST if first else shortest_first
         for _, end, group_digits in groups[first : first + _LONGEST]:
             digits += group_digits
             if len(digits) > _LONGEST:
                 break
-            if len(digits) >= _SHORTEST and _is_card(digits):
+            if len(digits) >= shortest and _is_card(digits):
                 longest = end
         if longest is not None:
             yield start, longest
