@@ -1,0 +1,85 @@
+"""A payload's amounts, moments and names as plain words in the recipient's locale and zone.
+
+An unknown locale or zone never holds a letter back: American English and UTC take its place, and the zone is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
+from typing import TypeAlias
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_time, get_timezone_name
+from babel.numbers import format_currency
+
+from billing.emails import Payload, Recipient
+from billing.money import Money
+
+# What a template may see: nothing with attributes or methods of ours, so that no text can reach behind it.
+Plain: TypeAlias = "str | int | bool | list[Plain] | dict[str, Plain] | None"
+
+_FALLBACK_LOCALE = Locale("en", "US")
+
+
+def plain_words(payload: Payload, to: Recipient) -> dict[str, Plain]:
+    """Every field of the payload by name, amounts and moments already written out for the recipient."""
+    locale, zone = _locale(to.locale), _zone(to.zone)
+    return {name: _plain(value, locale, zone) for name, value in payload}
+
+
+def amount_in_words(amount: Money, locale: Locale) -> str:
+    """The amount as the locale writes it, with the decimals its currency has: `1.234,50 €`, `￥1,235`."""
+    return format_currency(amount.major, amount.currency, locale=locale)
+
+
+def moment_in_words(moment: datetime, locale: Locale, zone: tzinfo) -> str:
+    """Day, time and the zone's name. Letters are written in English, so the locale's region only orders the parts."""
+    english = _english_of(locale)
+    local = moment.astimezone(zone)
+    day = format_date(local.date(), "full", locale=english)
+    clock = format_time(local, "short", tzinfo=zone, locale=english)
+    return f"{day}, {clock} {get_timezone_name(local, locale=english)}"
+
+
+def _plain(value: object, locale: Locale, zone: tzinfo) -> Plain:
+    match value:
+        case None | bool():
+            return value
+        case Money():
+            return amount_in_words(value, locale)
+        case datetime():
+            return moment_in_words(value, locale, zone)
+        case str():
+            return str.__str__(value)
+        case int():
+            return int(value)
+        case tuple() | list():
+            return [_plain(item, locale, zone) for item in value]
+        case Mapping():
+            return {str(name): _plain(item, locale, zone) for name, item in value.items()}
+        case _:
+            raise TypeError(f"a letter cannot say a {type(value).__name__}: give it as text, a number or Money")
+
+
+def _locale(tag: str) -> Locale:
+    try:
+        return Locale.parse(tag, sep="-")
+    except (UnknownLocaleError, ValueError):
+        return _FALLBACK_LOCALE
+
+
+def _english_of(locale: Locale) -> Locale:
+    """English as written in the reader's region, such as en-DE; international English where none is recorded."""
+    try:
+        return Locale("en", locale.territory)
+    except UnknownLocaleError:
+        return Locale("en", "001")
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo("UTC")

@@ -1,0 +1,102 @@
+"""A mail server that says exactly what a test wants, command by command, and keeps what it was given."""
+
+from __future__ import annotations
+
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import SMTPUTF8
+
+HANG_UP = "hang up"
+STALL = "stall"
+
+_CALM = {
+    "CONNECT": "220 ready",
+    "EHLO": "250-mail.example\r\n250-SMTPUTF8\r\n250 AUTH PLAIN",
+    "HELO": "250 mail.example",
+    "AUTH": "235 welcome",
+    "MAIL": "250 ok",
+    "RCPT": "250 ok",
+    "DATA": "354 go ahead",
+    ".": "250 taken",
+    "QUIT": "221 bye",
+}
+
+
+class MailServer(socketserver.ThreadingTCPServer):
+    """Answers each command as `answers` says; `taken` holds the raw mails whose final dot arrived.
+
+    `HANG_UP` closes the connection in place of an answer, `STALL` says nothing until the server is closed.
+    """
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Dialogue)
+        self.answers = dict(_CALM)
+        self.taken: list[bytes] = []
+        self.said: list[str] = []
+        self.closing = threading.Event()
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+    @property
+    def mails(self) -> list[EmailMessage]:
+        """The mails as a mail program reads them."""
+        return [message_from_bytes(raw, _class=EmailMessage, policy=SMTPUTF8) for raw in self.taken]
+
+    @property
+    def recipients(self) -> list[str]:
+        return [line for line in self.said if line.upper().startswith("RCPT")]
+
+
+class _Dialogue(socketserver.StreamRequestHandler):
+    server: MailServer
+
+    def handle(self) -> None:
+        go_on = self._answer("CONNECT")
+        while go_on and (line := self.rfile.readline()):
+            command = line.decode().strip()
+            self.server.said.append(command)
+            verb = command[:4].upper()
+            go_on = self._answer(verb)
+            if verb == "DATA" and self.server.answers["DATA"].startswith("354") and go_on:
+                go_on = self._take()
+
+    def _take(self) -> bool:
+        lines: list[bytes] = []
+        while (line := self.rfile.readline()) != b".\r\n":
+            if not line:
+                return False
+            lines.append(line[1:] if line.startswith(b".") else line)
+        self.server.taken.append(b"".join(lines))
+        return self._answer(".")
+
+    def _answer(self, moment: str) -> bool:
+        answer = self.server.answers.get(moment, "500 what?")
+        if answer == STALL:
+            self.server.closing.wait()
+        if answer in (HANG_UP, STALL):
+            return False
+        self.wfile.write(f"{answer}\r\n".encode())
+        return moment != "QUIT"
+
+
+@contextmanager
+def running_mail_server() -> Iterator[MailServer]:
+    """A server on a free port of the loopback until the block ends."""
+    with MailServer() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.closing.set()
+            server.shutdown()
+            thread.join()

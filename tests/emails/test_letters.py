@@ -1,0 +1,172 @@
+"""Every letter as its reader sees it: approved word for word, in three locales, in text and HTML."""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+import emails
+from adapters.mail.render import TEXT_WIDTH, RenderedLetter, render
+from adapters.mail.wording import plain_words
+from billing.emails import DisputeUpdate, Payload, Recipient
+from tests.emails.approve import APPROVED, letters_as_files
+from tests.emails.samples import CURRENCY, READERS, letter, payloads
+
+TEMPLATES = {payload.model_fields["template"].default for payload in get_args(get_args(Payload)[0])}
+TO_CUSTOMERS = {"dispute_acknowledged", "dispute_update", "customer_asked", "dispute_resolved", "dispute_closed"}
+SAMPLES = [(name, locale) for locale in CURRENCY for name in payloads("USD")]
+WRITTEN = dict(letters_as_files())
+
+
+def written(name: str, locale: str) -> RenderedLetter:
+    return render(letter(payloads(CURRENCY[locale])[name], READERS[locale]), "Billing Support")
+
+
+def words_of(markup: str) -> str:
+    """What a reader sees of the HTML: no tags, one space between words."""
+    body = re.sub(r"<style>.*?</style>", " ", markup, flags=re.DOTALL)
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", body)).split())
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_letter_reads_as_it_was_approved(name: str) -> None:
+    approved = APPROVED / name
+
+    now = WRITTEN[name]
+
+    assert now == approved.read_text(encoding="utf-8"), "look at the letter, then run python -m tests.emails.approve"
+
+
+def test_no_letter_is_approved_that_is_no_longer_written() -> None:
+    approved = {file.name for file in APPROVED.iterdir()}
+
+    assert approved == set(WRITTEN)
+
+
+def test_every_payload_has_its_folder_and_its_sample() -> None:
+    folders = {file.parent.name for file in Path(emails.__file__).parent.glob("*/subject.txt")}
+
+    assert folders == TEMPLATES
+    assert {name.partition(".")[0] for name in payloads("USD")} == TEMPLATES
+
+
+@pytest.mark.parametrize(("name", "locale"), SAMPLES)
+def test_nothing_is_left_unsaid_or_said_in_code(name: str, locale: str) -> None:
+    rendered = written(name, locale)
+
+    for words in (rendered.subject, rendered.text, words_of(rendered.html)):
+        assert not re.search(r"\bNone\b|\{\{|\{%|\[\]|Undefined", words)
+
+
+@pytest.mark.parametrize(("name", "locale"), SAMPLES)
+def test_the_text_is_wrapped_and_commands_stay_whole(name: str, locale: str) -> None:
+    rendered = written(name, locale)
+
+    for line in rendered.text.splitlines():
+        assert len(line) <= TEXT_WIDTH or line.startswith("    runbooks ")
+
+
+@pytest.mark.parametrize(("name", "locale"), SAMPLES)
+def test_text_and_html_tell_the_same_facts(name: str, locale: str) -> None:
+    payload = payloads(CURRENCY[locale])[name]
+    facts = plain_words(payload, READERS[locale])
+    told = {key: value for key, value in facts.items() if isinstance(value, str) and key not in SAID_IN_OTHER_WORDS}
+
+    rendered = written(name, locale)
+
+    in_text = " ".join(re.sub(r"\n> ", "\n", rendered.text).split())
+    in_html = words_of(rendered.html)
+    for value in told.values():
+        wanted = " ".join(value.split()).casefold()
+        assert wanted in in_text.casefold()
+        assert wanted in in_html.casefold()
+
+
+@pytest.mark.parametrize(("name", "locale"), SAMPLES)
+def test_html_brings_everything_with_it_and_runs_nothing(name: str, locale: str) -> None:
+    rendered = written(name, locale)
+
+    assert not re.search(r"<(script|img|link|iframe|form|svg)|https?://|url\(|@import|\son\w+=", rendered.html)
+
+
+@pytest.mark.parametrize("name", [name for name in payloads("USD") if name.partition(".")[0] in TO_CUSTOMERS])
+def test_customers_never_read_our_own_words(name: str) -> None:
+    rendered = written(name, "en-US")
+
+    for words in (rendered.subject, rendered.text, words_of(rendered.html)):
+        assert not re.search(r"dispute/|runbook|workflow|tenant|op_key|stage", words, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("name", [name for name in payloads("USD") if name.partition(".")[0] not in TO_CUSTOMERS])
+def test_operators_are_told_the_command(name: str) -> None:
+    rendered = written(name, "en-US")
+
+    assert "    runbooks case show dispute/T-4711\n" in rendered.text
+    assert "runbooks case show dispute/T-4711" in words_of(rendered.html)
+
+
+def test_subjects_are_those_of_the_runbook() -> None:
+    resolved = {written(name, "en-US").subject for name in payloads("USD") if name.startswith("dispute_resolved")}
+
+    assert written("dispute_acknowledged", "en-US").subject == "Billing Dispute #T-4711 - Under Investigation"
+    assert resolved == {"Billing Dispute #T-4711 - Resolved"}
+
+
+@pytest.mark.parametrize(
+    ("name", "action"),
+    [
+        ("dispute_resolved.credited", "Action Taken: Credit applied"),
+        ("dispute_resolved.partial", "Action Taken: Credit applied"),
+        ("dispute_resolved.confirmed", "Action Taken: Billing confirmed accurate"),
+        ("dispute_resolved.goodwill", "Action Taken: Billing confirmed accurate; goodwill credit applied"),
+    ],
+)
+def test_a_resolution_says_what_was_done(name: str, action: str) -> None:
+    lines = written(name, "en-US").text.splitlines()
+
+    assert action in lines
+    assert any(line.startswith("Credit Amount:") for line in lines) == ("confirmed" not in name)
+    assert any(line.startswith("Investigation Complete:") for line in lines)
+
+
+def test_amounts_follow_the_readers_locale_and_currency() -> None:
+    shown = {locale: written("dispute_resolved.credited", locale).text for locale in CURRENCY}
+
+    assert "Credit Amount: $1,234.50" in shown["en-US"]
+    assert "Credit Amount: 1.234,50\N{NO-BREAK SPACE}€" in shown["de-DE"]
+    assert "Credit Amount: ￥123,450" in shown["ja-JP"]
+
+
+def test_times_are_the_readers_and_name_their_zone() -> None:
+    shown = {locale: " ".join(written("dispute_update", locale).text.split()) for locale in CURRENCY}
+
+    assert "Friday, November 27, 2026, 11:05 AM Eastern Standard Time" in shown["en-US"]
+    assert "Friday, 27 November 2026, 17:05 Central European Standard Time" in shown["de-DE"]
+    assert "Saturday, 28 November 2026, 1:05 am Japan Standard Time" in shown["ja-JP"]
+
+
+@pytest.mark.parametrize(("locale", "zone"), [("tlh-XX", "UTC"), ("", "Mars/Olympus"), ("en-US", "../etc/passwd")])
+def test_an_unknown_locale_or_zone_never_holds_a_letter_back(locale: str, zone: str) -> None:
+    to = Recipient(email="billing@acme.example", locale=locale, zone=zone)
+
+    rendered = render(letter(payloads("USD")["dispute_update"], to), "Billing Support")
+
+    assert "Friday, November 27, 2026, 4:05 PM Coordinated Universal Time" in " ".join(rendered.text.split())
+
+
+def test_an_unknown_stage_is_told_as_it_is_and_a_missing_time_not_at_all() -> None:
+    update = DisputeUpdate(ticket_id="T-1", invoice_number="", stage="counting", next_step="more counting", due=None)
+
+    rendered = render(letter(update, READERS["en-US"]), "Billing Support")
+
+    assert "Where we are: counting" in rendered.text
+    assert "your bill" in rendered.text
+    assert "due" not in rendered.text
+
+
+# Fields that choose the words instead of being among them, and those of which a variant tells only a part.
+SAID_IN_OTHER_WORDS = {"template", "resolution", "stage", "role", "requested_by", "category", "severity"}
