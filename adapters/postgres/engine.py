@@ -1,4 +1,4 @@
-"""The way into Postgres: one pooled engine for a process, and the words for "the database is away"."""
+"""The way into Postgres: one pooled engine for a process, and one translator of what can go wrong there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import psycopg
 from pydantic_core import to_jsonable_python
 from sqlalchemy import Connection, Engine, create_engine, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from billing.failures import BillingFailure, FailureCode
@@ -37,6 +37,7 @@ def open_engine(
         "timezone": "UTC",
         "statement_timeout": _milliseconds(statement_timeout),
         "lock_timeout": _milliseconds(LOCK_TIMEOUT),
+        # A worker that was stopped in the middle of a transaction must not hold its locks for ever.
         "idle_in_transaction_session_timeout": _milliseconds(statement_timeout),
     }
     return create_engine(
@@ -46,6 +47,7 @@ def open_engine(
         pool_timeout=CONNECT_TIMEOUT.total_seconds(),
         pool_pre_ping=True,
         json_serializer=_json,
+        hide_parameters=True,
         connect_args={
             "application_name": application,
             "connect_timeout": int(CONNECT_TIMEOUT.total_seconds()),
@@ -61,13 +63,22 @@ def driver_url(url: str) -> URL:
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
-    """One transaction, committed at its end. Raises UNAVAILABLE when the database is away, busy or gave way to another
-    transaction: nothing was written then, or the same call finds what was written."""
+    """One transaction, committed at its end.
+
+    Raises UNAVAILABLE when the database is away, busy or gave way to another transaction (the same call may be repeated),
+    CONFLICT when a constraint refused a row, INVALID when a value does not fit its column.
+    """
     try:
         with engine.begin() as connection:
             yield connection
     except (OperationalError, InterfaceError, PoolTimeoutError) as failure:
-        raise BillingFailure(FailureCode.UNAVAILABLE, f"Postgres is not available: {_first_line(failure)}") from failure
+        raise BillingFailure(
+            FailureCode.UNAVAILABLE, f"Postgres is not available: {_server_words(failure)}"
+        ) from failure
+    except IntegrityError as failure:
+        raise BillingFailure(FailureCode.CONFLICT, f"Postgres refused a row: {_server_words(failure)}") from failure
+    except DataError as failure:
+        raise BillingFailure(FailureCode.INVALID, f"Postgres refused a value: {_server_words(failure)}") from failure
     except DBAPIError as failure:
         if failure.connection_invalidated:
             raise BillingFailure(FailureCode.UNAVAILABLE, "Postgres closed the connection") from failure
@@ -87,7 +98,7 @@ def _milliseconds(duration: timedelta) -> int:
     return int(duration / timedelta(milliseconds=1))
 
 
-def _first_line(failure: Exception) -> str:
-    """The server's own sentence, without the statement and its parameters."""
+def _server_words(failure: Exception) -> str:
+    """The server's own sentence, without the statement, its parameters or the row's values."""
     reason = getattr(failure, "orig", None) or failure
     return str(reason).strip().splitlines()[0]

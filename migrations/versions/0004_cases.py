@@ -25,10 +25,7 @@ DISPUTES = r"""
         round integer default 1 not null,
         reopening jsonb,
         opened_at timestamptz not null,
-        accepted boolean not null,
         duplicate_of text,
-        stage text not null,
-        needs_human boolean default false not null,
         escalated boolean default false not null,
         clocks jsonb default '[]' not null,
         ending text,
@@ -42,11 +39,6 @@ DISPUTES = r"""
             category in ('usage_calculation', 'unauthorized_usage', 'service_quality', 'pricing')
         ),
         constraint ck_disputes_severity_known check (severity in ('low', 'normal', 'high', 'critical')),
-        constraint ck_disputes_stage_known check (
-            stage in ('intake', 'acknowledge', 'triage', 'escalate', 'collect evidence', 'analyse',
-            'propose', 'waiting for an analyst', 'waiting for approval', 'credit and correct', 'notify',
-            'record', 'closed')
-        ),
         constraint ck_disputes_ending_known check (
             ending in ('credited', 'partially credited', 'billing confirmed', 'withdrawn by the customer',
             'closed without an answer', 'duplicate of an open case', 'not accepted', 'already closed')
@@ -65,7 +57,7 @@ DISPUTES = r"""
     );
     create index ix_disputes_pattern on disputes (category, opened_at);
     create unique index uq_disputes_open on disputes (tenant_id, period, category, meters)
-        where ending is null and accepted and duplicate_of is null
+        where ending is null
 """
 
 DISPUTE_ROUNDS = r"""

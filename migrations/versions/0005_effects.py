@@ -20,6 +20,7 @@ EFFECTS = r"""
         request_sha256 char(64) not null,
         path text[] default '{}' not null,
         amount_minor bigint,
+        recently_credited_minor bigint,
         currency char(3),
         generation integer default 1 not null,
         wire jsonb,
@@ -83,7 +84,7 @@ APPROVALS = r"""
             'rejected')) = (decided_by is not null and decided_role is not null
             and decided_at is not null and signature is not null)
         ),
-        constraint ck_approvals_position_counts_from_zero check (position >= 0),
+        constraint ck_approvals_position_counts_from_one check (position >= 1),
         constraint ck_approvals_expires_after_asking check (expires_at > asked_at),
         constraint fk_approvals_op_key foreign key (op_key) references effects (op_key),
         constraint fk_approvals_decided_by foreign key (decided_by) references operators (operator_id)
@@ -128,12 +129,38 @@ SENT_MAIL = r"""
     create index ix_sent_mail_case_id on sent_mail (case_id)
 """
 
+# People approve the request they saw, and a provider's key belongs to one wire: neither may change under them.
+FROZEN_STAYS = r"""
+    create function frozen_effect_stays() returns trigger language plpgsql as $$
+    begin
+        if tg_op = 'DELETE'
+            or (new.op_key, new.kind, new.case_id, new.tenant_id, new.request, new.request_sha256, new.path,
+                new.amount_minor, new.currency)
+            is distinct from
+            (old.op_key, old.kind, old.case_id, old.tenant_id, old.request, old.request_sha256, old.path,
+                old.amount_minor, old.currency)
+            or (old.wire is not null and new.wire is distinct from old.wire and new.generation = old.generation)
+            or new.generation < old.generation
+            or (old.state = 'confirmed' and new.state <> 'confirmed')
+        then
+            raise exception 'effect % is frozen: ask for a new one under its own key', old.op_key
+                using errcode = 'integrity_constraint_violation';
+        end if;
+        return new;
+    end $$;
+    create trigger frozen_effect_stays before update or delete on effects
+        for each row execute function frozen_effect_stays()
+"""
+
+DROP_FROZEN_STAYS = "drop function frozen_effect_stays"
+
 
 def upgrade() -> None:
-    for statement in (EFFECTS, APPROVALS, APPROVAL_REFUSALS, SENT_MAIL):
+    for statement in (EFFECTS, APPROVALS, APPROVAL_REFUSALS, SENT_MAIL, FROZEN_STAYS):
         op.execute(statement)
 
 
 def downgrade() -> None:
     for table in ("sent_mail", "approval_refusals", "approvals", "effects"):
         op.execute(f"drop table {table}")
+    op.execute(DROP_FROZEN_STAYS)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Table, Text, UniqueConstraint, func, text
-from sqlalchemy.dialects.postgresql import JSONB
 
-from adapters.postgres.tables.columns import currency, currency_code, metadata, minor, moment, one_of, words
+from adapters.postgres.tables.columns import Json, currency, currency_code, metadata, minor, moment, one_of, words
 from billing.authority import Role
 from billing.tenants import Tier
 
@@ -32,7 +31,7 @@ tenant_policies = Table(
     metadata,
     Column("tenant_id", ForeignKey("tenants.tenant_id"), primary_key=True),
     words("version"),
-    Column("bundle", JSONB, nullable=False),
+    Column("bundle", Json, nullable=False),
     moment("since", server_default=func.now()),
 )
 
@@ -71,7 +70,7 @@ contracts = Table(
     moment("starts"),
     moment("ends", nullable=True),
     minor("base_fee_minor", server_default=text("0")),
-    Column("prices", JSONB, nullable=False),
+    Column("prices", Json, nullable=False),
     UniqueConstraint("tenant_id", "starts"),
     Index("ix_contracts_open", "tenant_id", unique=True, postgresql_where=text("ends is null")),
     currency_code(),

@@ -20,9 +20,9 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 
 from adapters.postgres.tables.columns import (
+    Json,
     Quantity,
     billing_month,
     currency,
@@ -33,12 +33,12 @@ from adapters.postgres.tables.columns import (
     sha256,
     words,
 )
-from billing.cases import Ending, Stage
+from billing.cases import Ending
 from billing.disputes import Category, Resolution, Severity
 from billing.findings import FindingKind
 
-# One row a ticket, as it stands in its current round. `tenant_id` references nothing: a ticket that names an unknown
-# tenant is registered too, and closed as not accepted. `accepted` false: the ticket has problems.
+# One row a ticket, as its current round was opened and closed; where an open case stands, Temporal knows. `tenant_id`
+# references nothing: a ticket that names an unknown tenant is registered too, and closed as not accepted.
 disputes = Table(
     "disputes",
     metadata,
@@ -52,21 +52,18 @@ disputes = Table(
     minor("disputed_minor"),
     currency(),
     words("severity"),
-    Column("ticket", JSONB, nullable=False),
+    Column("ticket", Json, nullable=False),
     Column("round", Integer, nullable=False, server_default=text("1")),
-    Column("reopening", JSONB),
+    Column("reopening", Json),
     moment("opened_at"),
-    Column("accepted", Boolean, nullable=False),
     Column("duplicate_of", ForeignKey("disputes.case_id")),
-    words("stage"),
-    Column("needs_human", Boolean, nullable=False, server_default=text("false")),
     Column("escalated", Boolean, nullable=False, server_default=text("false")),
-    Column("clocks", JSONB, nullable=False, server_default=text("'[]'")),
+    Column("clocks", Json, nullable=False, server_default=text("'[]'")),
     Column("ending", Text),
     Column("resolution", Text),
     minor("credited_minor", nullable=True),
     Column("resolved_by", Text),
-    Column("story", JSONB, nullable=False, server_default=text("'[]'")),
+    Column("story", Json, nullable=False, server_default=text("'[]'")),
     moment("closed_at", nullable=True),
     # What two people may file at the same moment, only one of them opens.
     Index(
@@ -76,12 +73,11 @@ disputes = Table(
         "category",
         "meters",
         unique=True,
-        postgresql_where=text("ending is null and accepted and duplicate_of is null"),
+        postgresql_where=text("ending is null"),
     ),
     Index("ix_disputes_pattern", "category", "opened_at"),
     one_of("category", Category),
     one_of("severity", Severity),
-    one_of("stage", Stage),
     one_of("ending", Ending),
     one_of("resolution", Resolution),
     billing_month("period"),
@@ -105,8 +101,8 @@ dispute_rounds = Table(
     currency(nullable=True),
     words("resolved_by"),
     words("root_cause"),
-    Column("clocks", JSONB, nullable=False),
-    Column("story", JSONB, nullable=False),
+    Column("clocks", Json, nullable=False),
+    Column("story", Json, nullable=False),
     PrimaryKeyConstraint("case_id", "round"),
     one_of("ending", Ending),
     one_of("resolution", Resolution),
@@ -130,9 +126,9 @@ evidence_packs = Table(
     Column("case_id", ForeignKey("disputes.case_id"), nullable=False),
     Column("round", Integer, nullable=False),
     Column("events", BigInteger, nullable=False),
-    Column("facts", JSONB, nullable=False),
+    Column("facts", Json, nullable=False),
     sha256("facts_sha256"),
-    Column("files", JSONB, nullable=False),
+    Column("files", Json, nullable=False),
     moment("collected_at", server_default=func.now()),
     UniqueConstraint("case_id", "round"),
 )
@@ -145,7 +141,7 @@ assessments = Table(
     Column("evidence_id", ForeignKey("evidence_packs.evidence_id"), nullable=False, unique=True),
     Column("case_id", ForeignKey("disputes.case_id"), nullable=False),
     Column("round", Integer, nullable=False),
-    Column("assessment", JSONB, nullable=False),
+    Column("assessment", Json, nullable=False),
     moment("assessed_at", server_default=func.now()),
     UniqueConstraint("case_id", "round"),
 )

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CHAR, BigInteger, CheckConstraint, Column, MetaData, Numeric, Text
-from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 
 metadata = MetaData(
     naming_convention={
@@ -17,6 +17,9 @@ metadata = MetaData(
         "ck": "ck_%(table_name)s_%(constraint_name)s",
     }
 )
+
+# Python's None is SQL's NULL, never JSON's null, so that "is null" means what it says.
+Json = JSONB(none_as_null=True)
 
 # Six decimals of a metered unit; 18 digits before the point hold any month of bytes.
 Quantity = Numeric(24, 6)

@@ -19,9 +19,9 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 
 from adapters.postgres.tables.columns import (
+    Json,
     Quantity,
     billing_month,
     currency,
@@ -80,7 +80,7 @@ invoice_lines = Table(
     Column("meter", Text),
     Column("quantity", Quantity, nullable=False),
     minor("amount_minor"),
-    Column("applied_price", JSONB),
+    Column("applied_price", Json),
     PrimaryKeyConstraint("invoice_id", "number"),
 )
 

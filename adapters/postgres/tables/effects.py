@@ -19,9 +19,8 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 
-from adapters.postgres.tables.columns import currency, metadata, minor, moment, one_of, sha256, words
+from adapters.postgres.tables.columns import Json, currency, metadata, minor, moment, one_of, sha256, words
 from billing.authority import Role
 from billing.effects import EffectKind, EffectState
 
@@ -43,8 +42,8 @@ class MailState(StrEnum):
     UNKNOWN = "unknown"
 
 
-# `path` holds the roles that must approve, in order; `amount_minor` and `currency` are set for credits only, so that a
-# tenant's credits can be summed without opening the frozen requests.
+# `path` holds the roles that must approve, in order; amounts are set for credits only, so that a tenant's credits can be
+# summed without opening the requests. A trigger keeps what was frozen: the request, and the wire within its generation.
 effects = Table(
     "effects",
     metadata,
@@ -53,17 +52,18 @@ effects = Table(
     words("case_id", index=True),
     Column("tenant_id", Text),
     words("state"),
-    Column("request", JSONB, nullable=False),
+    Column("request", Json, nullable=False),
     sha256("request_sha256"),
     Column("path", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     minor("amount_minor", nullable=True),
+    minor("recently_credited_minor", nullable=True),
     currency(nullable=True),
     Column("generation", Integer, nullable=False, server_default=text("1")),
-    Column("wire", JSONB),
+    Column("wire", Json),
     moment("first_sent_at", nullable=True),
     moment("intended_at", server_default=func.now()),
     Column("provider_id", Text),
-    Column("outcome", JSONB),
+    Column("outcome", Json),
     Column("why", Text),
     Index("ix_effects_tenant", "tenant_id", "intended_at", postgresql_where=text("kind = 'credit'")),
     one_of("kind", EffectKind),
@@ -108,7 +108,7 @@ approvals = Table(
         "and decided_at is not null and signature is not null)",
         name="decided_by_somebody",
     ),
-    CheckConstraint("position >= 0", name="position_counts_from_zero"),
+    CheckConstraint("position >= 1", name="position_counts_from_one"),
     CheckConstraint("expires_at > asked_at", name="expires_after_asking"),
 )
 
@@ -139,7 +139,7 @@ sent_mail = Table(
     Column("subject", Text),
     words("state"),
     moment("sent_at", server_default=func.now()),
-    Column("letter", JSONB, nullable=False),
+    Column("letter", Json, nullable=False),
     one_of("state", MailState),
     CheckConstraint("state <> 'sent' or message_id is not null", name="sent_has_a_message_id"),
 )

@@ -1,0 +1,34 @@
+"""Which policy a case opens under: the tenant's own bundle if there is one, else the standard, at the configured speed."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+from sqlalchemy import Engine
+
+from adapters.postgres.tenants import Tenants
+from billing.failures import BillingFailure, FailureCode
+from billing.policy.bundle import Policy
+from billing.policy.standard import STANDARD
+from billing.tenants import Tenant
+
+
+class Policies:
+    """Satisfies `PolicyShelf`; `speed` divides every duration (1 in production)."""
+
+    def __init__(self, engine: Engine, speed: int = 1) -> None:
+        self._tenants = Tenants(engine)
+        self._speed = speed
+
+    def in_force(self, tenant: Tenant | None) -> Policy:
+        """Raises INVALID when the tenant's stored bundle breaks a policy rule."""
+        bundle = self._tenants.own_policy(tenant.tenant_id) if tenant else None
+        if tenant is None or bundle is None:
+            return STANDARD.accelerated(self._speed)
+        try:
+            return Policy.model_validate(bundle).accelerated(self._speed)
+        except ValidationError as failure:
+            first = failure.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise BillingFailure(
+                FailureCode.INVALID, f"the policy bundle of {tenant.tenant_id} is not valid: {where}: {first['msg']}"
+            ) from failure

@@ -1,0 +1,145 @@
+"""What a tenant has been given, what an invoice still allows, and who has answered for a credit: read under locks, so
+that two credits never count the same money (C8, D11).
+
+Whatever takes more than one of these locks takes the tenant's first, so nobody waits in a circle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, tuple_
+
+from adapters.postgres.invoices import lock_revisions
+from adapters.postgres.tables import approvals, credit_notes, credits, effects, invoices, tenants
+from adapters.postgres.tables.effects import ApprovalState
+from billing.authority import LADDER, Role, level_for
+from billing.corrections import sha256_of
+from billing.effects import Effect, EffectKind, EffectState
+from billing.failures import BillingFailure, FailureCode
+from billing.money import Money
+from billing.policy.credits import CreditPolicy
+
+# Credits that may still happen or have happened already without being booked.
+ON_THE_WAY = (EffectState.SENT.value, EffectState.UNKNOWN.value)
+UNSETTLED = (EffectState.INTENDED.value, *ON_THE_WAY)
+
+
+def approved_and_unbooked() -> ColumnElement[bool]:
+    """Credits that were approved, or needed no approval, and are not booked yet, whenever that was."""
+    return and_(effects.c.kind == EffectKind.CREDIT.value, effects.c.state.in_(UNSETTLED))
+
+
+def approved_before(effect: Effect) -> ColumnElement[bool]:
+    """The same without what was approved after `effect`: of two credits that together exceed a limit, the first goes."""
+    earlier = tuple_(effects.c.intended_at, effects.c.op_key) < tuple_(effect.intended_at, effect.op_key)
+    waiting = and_(effects.c.state == EffectState.INTENDED.value, earlier)
+    return and_(
+        effects.c.kind == EffectKind.CREDIT.value,
+        effects.c.op_key != effect.op_key,
+        or_(effects.c.state.in_(ON_THE_WAY), waiting),
+    )
+
+
+def lock_tenant(connection: Connection, tenant_id: str) -> str:
+    """Let one decision about this tenant's credits happen after the other; returns the tenant's currency."""
+    tenant = select(tenants.c.currency).where(tenants.c.tenant_id == tenant_id).with_for_update(key_share=True)
+    currency: str | None = connection.execute(tenant).scalar_one_or_none()
+    if currency is None:
+        raise BillingFailure(FailureCode.NOT_FOUND, f"there is no tenant {tenant_id}")
+    return currency
+
+
+def credited_since(connection: Connection, tenant_id: str, since: datetime, pending: ColumnElement[bool]) -> int:
+    """Minor units booked for the tenant since then, and in the `pending` effects, which will be booked."""
+    booked = select(func.coalesce(func.sum(credits.c.amount_minor), 0)).where(
+        credits.c.tenant_id == tenant_id, credits.c.created_at >= since
+    )
+    promised = select(func.coalesce(func.sum(effects.c.amount_minor), 0)).where(
+        effects.c.tenant_id == tenant_id, pending
+    )
+    return int(connection.execute(booked).scalar_one()) + int(connection.execute(promised).scalar_one())
+
+
+def room_on_invoice(connection: Connection, invoice_id: str, pending: ColumnElement[bool] | None = None) -> Money:
+    """What may still be given back on the document: the original total less every credit booked on any revision, and less
+    the `pending` effects if any are to be counted. Locks the revisions."""
+    revisions = lock_revisions(connection, invoice_id)
+    ids = [revision["invoice_id"] for revision in revisions]
+    booked = select(func.coalesce(func.sum(credits.c.amount_minor), 0)).where(credits.c.invoice_id.in_(ids))
+    given = int(connection.execute(booked).scalar_one())
+    if pending is not None:
+        reserved = select(func.coalesce(func.sum(effects.c.amount_minor), 0)).where(
+            effects.c.tenant_id == revisions[0]["tenant_id"], effects.c.request["invoice_id"].astext.in_(ids), pending
+        )
+        given += int(connection.execute(reserved).scalar_one())
+    return Money(minor=revisions[0]["total_minor"] - given, currency=revisions[0]["currency"])
+
+
+def given_besides_this_document(connection: Connection, invoice_id: str) -> Money:
+    """What was given back and is not shown by this document itself, goodwill left out.
+
+    A revision already restates the credit notes that led to it; counting them again would give back too little.
+    """
+    this = connection.execute(select(invoices).where(invoices.c.invoice_id == invoice_id)).one_or_none()
+    if this is None:
+        raise BillingFailure(FailureCode.NOT_FOUND, f"there is no invoice {invoice_id}")
+    credited, corrected = invoices.alias("credited"), invoices.alias("corrected")
+    given = (
+        select(func.coalesce(func.sum(credits.c.amount_minor), 0))
+        .join(credited, credited.c.invoice_id == credits.c.invoice_id)
+        .join(credit_notes, credit_notes.c.credit_id == credits.c.credit_id, isouter=True)
+        .join(corrected, corrected.c.invoice_id == credit_notes.c.invoice_id, isouter=True)
+        .where(credited.c.tenant_id == this.tenant_id, credited.c.period == this.period, credited.c.kind == this.kind)
+        .where(credits.c.goodwill.is_(False))
+        .where(or_(corrected.c.revision.is_(None), corrected.c.revision >= this.revision))
+    )
+    return Money(minor=int(connection.execute(given).scalar_one()), currency=this.currency)
+
+
+def objection_to_sending(
+    connection: Connection, effect: Effect, policy: CreditPolicy, now: datetime
+) -> BillingFailure | None:
+    """Why an `intended` credit may not leave after all, re-read right before it does; the tenant is locked."""
+    amount = Money.model_validate(effect.request["amount"])
+    if sha256_of(effect.request) != effect.request_sha256:
+        return BillingFailure(FailureCode.NOT_APPROVED, f"{effect.op_key} was changed after it was frozen")
+    answered = answers(connection, effect)
+    if missing := len(path_of(connection, effect.op_key)) - len(answered):
+        return BillingFailure(FailureCode.NOT_APPROVED, f"{effect.op_key} still needs {missing} approvals")
+    ahead = approved_before(effect)
+    already = credited_since(connection, effect.tenant_id or "", now - policy.window, ahead)
+    total = amount + Money(minor=already, currency=amount.currency)
+    needed = level_for(total, policy)
+    if LADDER.index(needed) > LADDER.index(authority_of(answered)):
+        return BillingFailure(
+            FailureCode.STALE_DECISION, f"the tenant's recent credits now add up to {total}, which needs {needed}"
+        )
+    room = room_on_invoice(connection, effect.request["invoice_id"], ahead)
+    if amount > room:
+        return BillingFailure(
+            FailureCode.STALE_DECISION, f"{amount} is more than the {room} that can still be given back on the invoice"
+        )
+    return None
+
+
+def answers(connection: Connection, effect: Effect) -> list[Role]:
+    """The roles of the people who approved exactly the frozen request."""
+    approved = select(approvals.c.decided_role).where(
+        approvals.c.op_key == effect.op_key,
+        approvals.c.state == ApprovalState.APPROVED.value,
+        approvals.c.request_sha256 == effect.request_sha256,
+    )
+    return [Role(role) for role in connection.execute(approved).scalars()]
+
+
+def path_of(connection: Connection, op_key: str) -> tuple[Role, ...]:
+    """The roles that must approve an effect, in order; empty: none."""
+    path = connection.execute(select(effects.c.path).where(effects.c.op_key == op_key)).scalar_one()
+    return tuple(Role(role) for role in path)
+
+
+def authority_of(roles: Collection[Role]) -> Role:
+    """The highest rung of the ladder among them; without any, what the runbook may do by itself."""
+    return max((role for role in roles if role in LADDER), key=LADDER.index, default=LADDER[0])

@@ -1,0 +1,112 @@
+"""The documents of a credit on an issued invoice: a numbered credit note, and the next revision, which restates it (D8).
+
+The revision's total is the old total less the credit by construction: its lines take the corrections of the request, and
+one adjustment line carries whatever the approved amount differs from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import Connection, insert, literal, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from adapters.postgres.invoices import lock_revisions, read_invoice, write_invoice
+from adapters.postgres.tables import credit_notes, invoices, number_series
+from billing.corrections import CreditRequest
+from billing.findings import CorrectedLine
+from billing.invoices import Invoice, InvoiceLine
+
+
+def issue_credit_note(
+    connection: Connection, request: CreditRequest, credit_id: str, provider_id: str, now: datetime
+) -> None:
+    """Write the note and the corrected revision of the newest document, which is locked already."""
+    newest = read_invoice(connection, lock_revisions(connection, request.invoice_id)[-1]["invoice_id"])
+    revision = restated(newest, request, now)
+    number = _next_number(connection, f"CN-{now.year}")
+    note = f"Corrects {newest.number} by credit note {number} after dispute {request.ticket_id}."
+    write_invoice(connection, revision, dispute_note=note)
+    connection.execute(
+        insert(credit_notes).values(
+            number=number,
+            credit_id=credit_id,
+            invoice_id=newest.invoice_id,
+            corrected_invoice_id=revision.invoice_id,
+            amount_minor=request.amount.minor,
+            currency=request.amount.currency,
+            issued_at=now,
+            provider_id=provider_id,
+        )
+    )
+
+
+def documents_of(connection: Connection, credit_id: str) -> tuple[str, str] | None:
+    """The numbers of the credit note and of the corrected invoice, or None when the credit made no document."""
+    made = (
+        select(credit_notes.c.number, invoices.c.number)
+        .join(invoices, invoices.c.invoice_id == credit_notes.c.corrected_invoice_id)
+        .where(credit_notes.c.credit_id == credit_id)
+    )
+    row = connection.execute(made).one_or_none()
+    return (row[0], row[1]) if row else None
+
+
+def restated(invoice: Invoice, request: CreditRequest, issued_at: datetime) -> Invoice:
+    """The next revision of `invoice` with the request's corrections in its lines."""
+    corrections = {line.line_number: line for line in request.lines}
+    lines = [_corrected(line, corrections.get(line.number)) for line in invoice.lines]
+    by_lines = sum(line.credit_minor for line in request.lines)
+    lines += _adjustment(lines, by_lines - request.amount.minor, request.ticket_id)
+    revision = invoice.revision + 1
+    return Invoice(
+        invoice_id=_suffixed(invoice.invoice_id, invoice.revision),
+        number=_suffixed(invoice.number, invoice.revision),
+        revision=revision,
+        tenant_id=invoice.tenant_id,
+        period=invoice.period,
+        status=invoice.status,
+        currency=invoice.currency,
+        lines=tuple(lines),
+        total_minor=invoice.total_minor - request.amount.minor,
+        issued_at=issued_at,
+        corrects=invoice.invoice_id,
+        provider_invoice_id=invoice.provider_invoice_id,
+    )
+
+
+def _corrected(line: InvoiceLine, correction: CorrectedLine | None) -> InvoiceLine:
+    """The line less what the correction takes off, so that an earlier correction of the same line stays counted."""
+    if correction is None:
+        return line
+    return line.model_copy(
+        update={
+            "quantity": line.quantity - (correction.billed_quantity - correction.correct_quantity),
+            "amount_minor": line.amount_minor - correction.credit_minor,
+            "applied_price": correction.correct_price or line.applied_price,
+        }
+    )
+
+
+def _adjustment(lines: Sequence[InvoiceLine], amount_minor: int, ticket_id: str) -> list[InvoiceLine]:
+    if not amount_minor:
+        return []
+    number = max((line.number for line in lines), default=0) + 1
+    words = f"Adjustment as decided in dispute {ticket_id}"
+    return [InvoiceLine(number=number, description=words, quantity=Decimal(1), amount_minor=amount_minor)]
+
+
+def _suffixed(name: str, revision: int) -> str:
+    """The name of what follows `revision`: after `INV-7` comes `INV-7-R2`, then `INV-7-R3`."""
+    base = name.removesuffix(f"-R{revision}") if revision > 1 else name
+    return f"{base}-R{revision + 1}"
+
+
+def _next_number(connection: Connection, series: str) -> str:
+    statement = upsert(number_series).values(series=series, last=1)
+    counted = statement.on_conflict_do_update(
+        index_elements=["series"], set_={"last": number_series.c.last + literal(1)}
+    ).returning(number_series.c.last)
+    return f"{series}-{connection.execute(counted).scalar_one():06d}"
