@@ -176,7 +176,8 @@ class CreditBook(Protocol):
         """The sum of the tenant's credits booked or approved since then (C8), in the tenant's currency."""
 
     def already_credited(self, invoice_id: str) -> Money:
-        """What has been given back on this document or its earlier revisions, goodwill left out."""
+        """What has been given back for this bill without restating it (credits to the next invoice, on any revision);
+        a credit note's corrected revision already shows its part. Goodwill is left out."""
 
     def propose(
         self, request: CreditRequest, path: Sequence[Role], recently_credited: Money, policy: Policy

@@ -261,7 +261,7 @@ class Dispute(DisputeWatch):
 
     async def _remind(self, pending: PendingApproval, reminder: int) -> None:
         proposal = self._proposed.proposal
-        if proposal is None:
+        if proposal is None or (reminder and self.customer.waiting):
             return
         request = letters.approval_requested(self.case, proposal, self._proposed.statements, pending, reminder)
         await self.write_to_operators(

@@ -17,19 +17,30 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Allowance:
-    """How long one try may take, how the tries are spaced (I9), and for how long we keep trying; None: until it works."""
+    """How long one try may take, how the tries are spaced (I9), and for how long we keep trying; None: until it works.
+
+    `silence` is how long an attempt may go without a heartbeat; `lane` names a task queue of its own, whose rate the
+    server limits for all workers together.
+    """
 
     one_try: timedelta
     spaced_at_most: timedelta
     keep_trying: timedelta | None = None
     silence: timedelta | None = None
+    lane: str | None = None
 
+
+# Calls to the payment provider; see `lane_queue`.
+PAYMENTS_LANE = "payments"
 
 # Reading and writing the case record: a database that is away is waited for, however long.
 RECORD = Allowance(one_try=timedelta(seconds=30), spaced_at_most=timedelta(seconds=60))
 # Stripe, 1 s to 16 s apart; past half an hour the runbook waits longer and then asks a person.
 MONEY = Allowance(
-    one_try=timedelta(seconds=60), spaced_at_most=timedelta(seconds=16), keep_trying=timedelta(minutes=30)
+    one_try=timedelta(seconds=60),
+    spaced_at_most=timedelta(seconds=16),
+    keep_trying=timedelta(minutes=30),
+    lane=PAYMENTS_LANE,
 )
 # Mail: a letter that cannot leave for a day is told to people, the case goes on.
 LETTER = Allowance(one_try=timedelta(seconds=60), spaced_at_most=timedelta(seconds=60), keep_trying=timedelta(days=1))
@@ -48,6 +59,7 @@ async def step(
     result: Result = await workflow.execute_activity_method(
         activity,
         argument,
+        task_queue=lane_queue(workflow.info().task_queue, allowance.lane) if allowance.lane else None,
         start_to_close_timeout=allowance.one_try,
         schedule_to_close_timeout=allowance.keep_trying,
         heartbeat_timeout=allowance.silence,
@@ -58,6 +70,11 @@ async def step(
         summary=summary,
     )
     return result
+
+
+def lane_queue(task_queue: str, lane: str) -> str:
+    """The name of a lane's task queue beside the workers' own."""
+    return f"{task_queue}-{lane}"
 
 
 def code_of(error: ActivityError) -> FailureCode | None:
