@@ -1,0 +1,131 @@
+"""Large credits wait for the right person; silence, forgery and self-approval get nowhere."""
+
+from billing.authority import Role
+from billing.cases import Ending, Judgement, Verdict
+from billing.disputes import Resolution
+from billing.money import Money
+from tests.workflows.office import Office
+from workflows.dispute import Dispute
+
+
+async def test_more_than_five_hundred_dollars_wait_for_the_vp(office: Office) -> None:
+    acme = office.world.tenant("acme", duplicated=5_001)
+    case = await office.opens(acme, disputed="500.10")
+
+    pending = (await case.story()).approval
+    refused = await case.is_decided_by("lead-1", Verdict.APPROVE)
+    accepted = await case.is_decided_by("vp-1", Verdict.APPROVE)
+
+    assert pending is not None
+    assert pending.role is Role.VP
+    assert not refused.accepted
+    assert "a decision by vp is needed" in refused.message
+    assert accepted.accepted
+    assert await case.ending() is Ending.CREDITED
+
+
+async def test_credits_of_thirty_days_add_up_to_the_level_that_decides(office: Office) -> None:
+    acme = office.world.tenant("acme", duplicated=480)
+    other = office.ticket(acme, "48.00").model_copy(update={"meters": ("api_calls",)})
+    await (await office.opens(acme, disputed="48.00")).ending()
+    judged = await office.opens(acme, disputed="90.00")
+
+    await judged.does(
+        Dispute.judge,
+        Judgement(by="agent-1", resolution=Resolution.PARTIAL, amount=Money.of("10.00", "USD"), reason="a fair part"),
+    )
+    pending = (await judged.story()).approval
+
+    assert other.disputed == Money.of("48.00", "USD")
+    assert pending is not None
+    assert pending.role is Role.LEAD
+
+
+async def test_nobody_approves_what_they_asked_for(office: Office) -> None:
+    acme = office.world.tenant("acme")
+    case = await office.opens(acme, disputed="180.00")
+    await case.does(
+        Dispute.judge,
+        Judgement(by="agent-1", resolution=Resolution.PARTIAL, amount=Money.of("30.00", "USD"), reason="a fair part"),
+    )
+
+    receipt = await case.is_decided_by("agent-1", Verdict.APPROVE)
+
+    assert not receipt.accepted
+    assert "another person must decide" in receipt.message
+    assert office.provider.credits == []
+
+
+async def test_a_decision_forged_straight_into_the_workflow_is_refused_and_on_record(office: Office) -> None:
+    acme = office.world.tenant("acme", duplicated=5_001)
+    case = await office.opens(acme, disputed="500.10")
+
+    forged = await case.is_decided_by("agent-1", Verdict.APPROVE, operator_id="vp-1")
+
+    assert not forged.accepted
+    assert (await case.story()).approval is not None
+    assert any("vp-1 may not approve" in line for line in await case.timeline())
+    assert office.provider.credits == []
+
+
+async def test_an_amount_changed_after_signing_is_refused(office: Office) -> None:
+    acme = office.world.tenant("acme", duplicated=1_000)
+    case = await office.opens(acme, disputed="100.00")
+
+    receipt = await case.is_decided_by("lead-1", Verdict.APPROVE, request_sha256="0" * 64)
+
+    assert not receipt.accepted
+    assert office.provider.credits == []
+
+
+async def test_a_rejected_proposal_is_judged_anew_and_approved(office: Office) -> None:
+    acme = office.world.tenant("acme", duplicated=4_000)
+    case = await office.opens(acme, disputed="1150.00", security_concern=True)
+
+    await case.is_decided_by("lead-1", Verdict.REJECT)
+    await case.does(
+        Dispute.judge,
+        Judgement(
+            by="agent-1", resolution=Resolution.PARTIAL, amount=Money.of("600.00", "USD"), reason="both networks"
+        ),
+    )
+    await case.is_decided_by("vp-1", Verdict.APPROVE)
+
+    assert await case.ending() is Ending.PARTIALLY_CREDITED
+    assert [credit.amount for credit in office.provider.credits] == [Money.of("600.00", "USD")]
+
+
+async def test_an_unanswered_question_is_repeated_climbs_and_in_the_end_is_a_no(office: Office) -> None:
+    acme = office.world.tenant("acme", duplicated=1_000)
+    case = await office.opens(acme, disputed="100.00")
+
+    await case.hours(25)
+    climbed = (await case.story()).approval
+    await case.hours(5 * 24)
+    silent = await case.story()
+
+    assert climbed is not None
+    assert climbed.role is Role.VP
+    assert silent.approval is None
+    assert silent.stage.value == "waiting for an analyst"
+    assert any(line.endswith("nobody decided in time: silence is a no") for line in await case.timeline())
+    assert office.provider.credits == []
+
+
+async def test_a_judgement_while_the_lead_is_thinking_withdraws_the_question(office: Office) -> None:
+    acme = office.world.tenant("acme", duplicated=1_000)
+    case = await office.opens(acme, disputed="100.00")
+    first = (await case.story()).approval
+
+    await case.does(
+        Dispute.judge,
+        Judgement(by="lead-2", resolution=Resolution.PARTIAL, amount=Money.of("80.00", "USD"), reason="a fair part"),
+    )
+    second = (await case.story()).approval
+    await case.is_decided_by("lead-1", Verdict.APPROVE)
+
+    assert first is not None
+    assert second is not None
+    assert first.approval_id != second.approval_id
+    assert [credit.amount for credit in office.provider.credits] == [Money.of("80.00", "USD")]
+    assert await case.ending() is Ending.PARTIALLY_CREDITED
