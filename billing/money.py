@@ -13,6 +13,9 @@ MINOR_UNIT_PLACES: dict[str, int] = {
     "BHD": 3, "OMR": 3, "TND": 3,
 }  # fmt: skip
 
+# Beyond this an amount leaves the database's 64-bit minor units, and a short text such as 1E+999999 the memory.
+_MOST_MAJOR_DIGITS = 15
+
 
 class CurrencyMismatchError(ValueError):
     """Two amounts of different currencies met in one sum or comparison."""
@@ -70,6 +73,8 @@ class Money(BaseModel):
             raise ValueError(f"amount {amount!r} is not a number") from None
         if not major.is_finite():
             raise ValueError(f"amount {amount!r} is not a finite number")
+        if major.adjusted() >= _MOST_MAJOR_DIGITS:
+            raise ValueError(f"amount {amount!r} is larger than any amount we bill")
         minor = major.scaleb(MINOR_UNIT_PLACES[code])
         if minor != minor.to_integral_value():
             places = MINOR_UNIT_PLACES[code]

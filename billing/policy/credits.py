@@ -18,7 +18,7 @@ class CreditPolicy(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     reference_currency: Currency
-    units_per_reference: dict[str, Decimal]
+    units_per_reference: dict[Currency, Decimal]
     agent_limit: Money
     lead_limit: Money
     window: timedelta

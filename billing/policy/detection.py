@@ -2,6 +2,7 @@
 
 from datetime import time
 from decimal import Decimal
+from itertools import pairwise
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -18,12 +19,12 @@ class UsagePolicy(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    baseline_days: int
-    spike_factor: Decimal
+    baseline_days: Annotated[int, Field(gt=0)]
+    spike_factor: Annotated[Decimal, Field(gt=1)]
     off_hours_from: time
     off_hours_until: time
     off_hours_share: Share
-    failed_authentications: int
+    failed_authentications: Annotated[int, Field(gt=0)]
 
 
 class QualityThreshold(BaseModel):
@@ -32,8 +33,14 @@ class QualityThreshold(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     error_rate: Share
-    p95_ms: int
-    p99_ms: int
+    p95_ms: Annotated[int, Field(gt=0)]
+    p99_ms: Annotated[int, Field(gt=0)]
+
+    @model_validator(mode="after")
+    def _percentiles_climb(self) -> Self:
+        if self.p95_ms > self.p99_ms:
+            raise ValueError(f"p95 ({self.p95_ms} ms) must not be above p99 ({self.p99_ms} ms)")
+        return self
 
 
 class QualityCredit(BaseModel):
@@ -52,16 +59,16 @@ class QualityPolicy(BaseModel):
 
     thresholds: dict[Tier, QualityThreshold]
     credits: tuple[QualityCredit, ...]
-    minimum_requests: int
+    minimum_requests: Annotated[int, Field(gt=0)]
 
     @model_validator(mode="after")
     def _every_tier_has_thresholds_and_credits_climb(self) -> Self:
         missing = [tier.value for tier in Tier if tier not in self.thresholds]
         if missing:
             raise ValueError(f"no quality threshold for {', '.join(missing)}")
-        steps = [(step.breached_share, step.share_of_charge) for step in self.credits]
-        if steps != sorted(set(steps)):
-            raise ValueError(f"quality credits must climb, got {[(str(a), str(b)) for a, b in steps]}")
+        for lower, upper in pairwise(self.credits):
+            if lower.breached_share >= upper.breached_share or lower.share_of_charge >= upper.share_of_charge:
+                raise ValueError(f"quality credits must climb, got {upper.share_of_charge} after {lower.share_of_charge}")
         return self
 
     def share_for(self, breached_share: Decimal) -> Decimal:

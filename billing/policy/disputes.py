@@ -1,9 +1,9 @@
 """When a dispute is grave, when it escalates at once, and how long a silent customer or approver is waited for."""
 
 from datetime import timedelta
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from billing.money import Money
 
@@ -16,10 +16,18 @@ class DisputePolicy(BaseModel):
     high_from: Money
     normal_from: Money
     escalate_above: Money
-    pattern_tenants: int
+    pattern_tenants: Annotated[int, Field(ge=2)]
     pattern_window: timedelta
     remind_customer_after: tuple[timedelta, ...]
     close_unanswered_after: timedelta
+
+    @model_validator(mode="after")
+    def _thresholds_climb(self) -> Self:
+        if not self.normal_from < self.high_from < self.escalate_above:
+            raise ValueError(
+                f"thresholds must climb: normal {self.normal_from}, high {self.high_from}, escalate {self.escalate_above}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _reminders_climb_and_precede_closing(self) -> Self:
@@ -53,4 +61,4 @@ class ProviderPolicy(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    look_up_after: tuple[timedelta, ...]
+    look_up_after: Annotated[tuple[Annotated[timedelta, Field(gt=timedelta(0))], ...], Field(min_length=1)]
