@@ -1,0 +1,123 @@
+"""`PaymentProvider` on the real Stripe API, through its SDK: one request a call, never a retry of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import cast
+
+import stripe
+from stripe.params import CreditNoteCreateParams, CustomerCreateBalanceTransactionParams
+
+from activities.ports import ProviderAnswer, Wire
+from adapters.stripe import wires
+from adapters.stripe.outcome import failure_of_reading, failure_of_sending
+from billing.corrections import CreditRequest, Destination
+from billing.effects import Effect
+from billing.failures import BillingFailure, FailureCode
+from billing.invoices import Invoice
+from billing.tenants import Tenant
+
+_PAGE = 100
+_KEPT = (
+    "object",
+    "number",
+    "amount",
+    "currency",
+    "pre_payment_amount",
+    "post_payment_amount",
+    "ending_balance",
+    "status",
+)
+
+# The SDK would report its latencies to Stripe with every request.
+stripe.enable_telemetry = False
+
+
+class StripeProvider:
+    """Credits at Stripe. `base_url` points it at a simulator; `timeout` in seconds holds for each answer."""
+
+    def __init__(self, api_key: str, base_url: str | None = None, timeout: float = 30.0) -> None:
+        self._client = stripe.StripeClient(
+            api_key,
+            base_addresses={"api": base_url} if base_url else {},
+            # A retry must be frozen, counted and seen by the runbook; the SDK's own would be none of these.
+            max_network_retries=0,
+            http_client=stripe.RequestsClient(timeout=timeout),
+        )
+
+    def plan_credit(self, effect: Effect, request: CreditRequest, invoice: Invoice, tenant: Tenant) -> Wire:
+        """See the port. Raises INVALID when an id at Stripe is missing or its invoice cannot be credited."""
+        if request.destination is Destination.NEXT_INVOICE:
+            return wires.balance_credit(request, tenant)
+        invoice_id = wires.provider_invoice_of(invoice)
+        with _told_by(failure_of_reading):
+            return wires.credit_note(request, self._client.v1.invoices.retrieve(invoice_id))
+
+    def send(self, wire: Wire, idempotency_key: str) -> ProviderAnswer:
+        """See the port."""
+        with _told_by(failure_of_sending):
+            return self._post(wire, {"idempotency_key": idempotency_key})
+
+    def find(self, wire: Wire, op_key: str) -> ProviderAnswer | None:
+        """See the port. A credit that somebody has voided since counts as found: what a person undid stays undone."""
+        with _told_by(failure_of_reading):
+            return next((_answer(item) for item in self._listed(wire) if _op_key(item) == op_key), None)
+
+    def _post(self, wire: Wire, options: stripe.RequestOptions) -> ProviderAnswer:
+        match wire.call:
+            case wires.CREDIT_NOTE:
+                note = cast(CreditNoteCreateParams, wire.params)
+                return _answer(self._client.v1.credit_notes.create(note, options))
+            case wires.BALANCE_TRANSACTION:
+                customer, entry = _entry(wire)
+                return _answer(self._client.v1.customers.balance_transactions.create(customer, entry, options))
+            case _:
+                raise _unknown_call(wire)
+
+    def _listed(self, wire: Wire) -> Iterator[stripe.StripeObject]:
+        match wire.call:
+            case wires.CREDIT_NOTE:
+                notes = self._client.v1.credit_notes.list({"invoice": wire.params["invoice"], "limit": _PAGE})
+                return notes.auto_paging_iter()
+            case wires.BALANCE_TRANSACTION:
+                customer, _ = _entry(wire)
+                entries = self._client.v1.customers.balance_transactions.list(customer, {"limit": _PAGE})
+                return entries.auto_paging_iter()
+            case _:
+                raise _unknown_call(wire)
+
+
+@contextmanager
+def _told_by(translate: Callable[[Exception], BillingFailure]) -> Iterator[None]:
+    """Let only our own failures out; an error of any other kind is one while reading Stripe's answer."""
+    try:
+        yield
+    except BillingFailure:
+        raise
+    except Exception as error:
+        raise translate(error) from error
+
+
+def _entry(wire: Wire) -> tuple[str, CustomerCreateBalanceTransactionParams]:
+    """The customer, who stands in the path, and the rest of the parameters."""
+    rest = {name: value for name, value in wire.params.items() if name != "customer"}
+    return wire.params["customer"], cast(CustomerCreateBalanceTransactionParams, rest)
+
+
+def _answer(item: stripe.StripeObject) -> ProviderAnswer:
+    """The object's id and the figures that say what it did; without an id it is no answer."""
+    fields = item.to_dict()
+    kept = {name: fields[name] for name in _KEPT if fields.get(name) is not None}
+    return ProviderAnswer(provider_id=fields["id"], kept=kept)
+
+
+def _op_key(item: stripe.StripeObject) -> str | None:
+    return (item.to_dict().get("metadata") or {}).get(wires.OP_KEY)
+
+
+def _unknown_call(wire: Wire) -> BillingFailure:
+    return BillingFailure(
+        FailureCode.INVALID,
+        f"{wire.call!r} is no call we make at Stripe: use {wires.CREDIT_NOTE} or {wires.BALANCE_TRANSACTION}",
+    )
