@@ -56,4 +56,6 @@ class RememberedPorts:
             stored = json.loads(self._file.read_text())
         except (FileNotFoundError, json.JSONDecodeError):  # a memory that is lost or torn costs new ports, no more
             return {}
+        if not isinstance(stored, dict):
+            return {}
         return {name: port for name, port in stored.items() if isinstance(port, int) and 0 < port < 65536}

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 import psycopg
+from psycopg import sql
 
 from sandbox.ports import LOOPBACK, free_port
 from sandbox.postgres_binaries import Binaries, PostgresError, RunAs, can_enter, find_binaries, run_as
@@ -142,6 +143,12 @@ class PostgresServer:
             return False
         return True
 
+    def ensure_database(self, name: str) -> None:
+        """Make the database in the running server unless there is one."""
+        with psycopg.connect(self.url(), autocommit=True) as session:
+            if not session.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
+                session.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+
     # -- starting ------------------------------------------------------------------------------------------------
 
     @property
@@ -221,6 +228,7 @@ class PostgresServer:
     def _password(self) -> str:
         file = self.home / "password"
         if not file.exists():
+            self.home.mkdir(parents=True, exist_ok=True)
             file.touch(mode=0o600)
             file.write_text(secrets.token_urlsafe(24))
         return file.read_text().strip()

