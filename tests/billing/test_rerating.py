@@ -379,3 +379,10 @@ def test_the_order_of_findings_moves_amounts_between_them_but_not_the_credit(
     forwards, backwards = assessed(both, billed, prices=[metered]), assessed(both[::-1], billed, prices=[metered])
 
     assert forwards.credit == backwards.credit
+
+
+@pytest.mark.parametrize(("shared", "systematic"), [([False, False], False), ([False, True], True), ([], False)])
+def test_one_systematic_cause_makes_the_whole_assessment_systematic(shared: list[bool], systematic: bool) -> None:
+    found = [finding(excess="1", systematic=touches_others) for touches_others in shared]
+
+    assert assessed(found, invoice(usage_line(price(), "1000"))).systematic is systematic

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing.money import Money
+from billing.policy.standard import STANDARD
+from tests.billing.strategies import CURRENCIES
+
+POLICY = STANDARD.credits
+LIMIT = Money.of("50", "USD")
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "within", "reaches"),
+    [
+        ("49.99", "USD", True, False),
+        ("50.00", "USD", True, True),
+        ("50.01", "USD", False, True),
+        ("44.99", "EUR", True, False),
+        ("45.00", "EUR", True, True),
+        ("45.01", "EUR", False, True),
+        ("7499", "JPY", True, False),
+        ("7500", "JPY", True, True),
+        ("7501", "JPY", False, True),
+        ("0.01", "CHF", False, True),
+    ],
+)
+def test_an_amount_is_compared_exactly_at_the_planning_rate(
+    amount: str, currency: str, within: bool, reaches: bool
+) -> None:
+    money = Money.of(amount, currency)
+
+    assert POLICY.within(money, LIMIT) is within
+    assert POLICY.exceeds(money, LIMIT) is not within
+    assert POLICY.reaches(money, LIMIT) is reaches
+
+
+@given(st.integers(-(10**9), 10**9), st.sampled_from(CURRENCIES))
+def test_an_amount_is_within_a_limit_or_reaches_it_and_both_only_at_the_limit(minor: int, currency: str) -> None:
+    money = Money(minor=minor, currency=currency)
+
+    within, reaches = POLICY.within(money, LIMIT), POLICY.reaches(money, LIMIT)
+
+    rate = Decimal(1) if currency == "USD" else POLICY.units_per_reference.get(currency)
+    assert within or reaches
+    assert (within and reaches) is (rate is not None and money.major == LIMIT.major * rate)
