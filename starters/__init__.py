@@ -1,0 +1,1 @@
+"""How people and machines reach the runbooks: start a case, tell it something, ask what it has come to."""

@@ -1,0 +1,83 @@
+"""What a person gets to read when something is wrong: a sentence and an exit code, never a stack trace.
+
+2 is for input that can be corrected, 1 for everything that went wrong on our side.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import typer
+from pydantic import ValidationError
+from typer.core import TyperGroup
+
+from billing.failures import BillingFailure, FailureCode
+from settings import SettingsError
+from starters.cli.terminal import clean, complain
+from starters.permissions import NotAllowedError, UnknownOperatorError
+
+FAILED, BAD_INPUT = 1, 2
+# A shell's convention for a program that Ctrl-C ended.
+INTERRUPTED = 130
+_LONGEST_VALUE = 80
+
+_IN_A_SANDBOX = "Is the stack running? `runbooks up` starts one here; --data DIR or RUNBOOKS_... name another."
+
+
+class BadInputError(Exception):
+    """Something a person typed; the message names it and says what to do."""
+
+
+def field_by_field(error: ValidationError, names: dict[str, str] | None = None) -> BadInputError:
+    """Pydantic's findings as one line a field; `names` are the options that the fields are given by."""
+    lines = []
+    for flaw in error.errors(include_url=False, include_context=False):
+        field = ".".join(str(part) for part in flaw["loc"]) or "input"
+        why = flaw["msg"].removeprefix("Value error, ")
+        given = "" if flaw["type"] == "missing" or isinstance(flaw["input"], (dict, list)) else flaw["input"]
+        lines.append(f"{(names or {}).get(field, field)} {clean(given)[:_LONGEST_VALUE] if given != '' else ''}: {why}")
+    return BadInputError("\n".join(line.replace(" :", ":") for line in lines))
+
+
+class Commands(TyperGroup):
+    """A group of commands that explains what goes wrong in them; `--debug` before the command lets it through."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort, typer.exceptions.TyperException):
+            raise
+        except Exception as error:
+            if ctx.find_root().params.get("debug"):
+                raise
+            complain(_words(error))
+            raise typer.Exit(_code(error)) from None
+
+
+def _words(error: Exception) -> str:
+    match error:
+        case BillingFailure(code=FailureCode.UNAVAILABLE):
+            return f"{error}\n{_IN_A_SANDBOX}"
+        case SettingsError():
+            return f"{error}\n{_IN_A_SANDBOX}"
+        case BillingFailure() | BadInputError() | UnknownOperatorError() | NotAllowedError():
+            return str(error)
+        case ValidationError():
+            return str(field_by_field(error))
+        case BrokenPipeError():
+            return "the reader of the output has gone"
+        case OSError():
+            return f"{error.filename or 'a file'}: {os.strerror(error.errno) if error.errno else error}"
+        case _:
+            return f"{type(error).__name__}: {clean(error)}\nRepeat it with `runbooks --debug ...` to see where."
+
+
+def _code(error: Exception) -> int:
+    match error:
+        case BillingFailure(code=FailureCode.INVALID | FailureCode.NOT_FOUND):
+            return BAD_INPUT
+        case SettingsError() | BadInputError() | UnknownOperatorError() | ValidationError():
+            return BAD_INPUT
+        case _:
+            return FAILED

@@ -1,0 +1,77 @@
+"""A ticket as a person types it or as a file holds it, with each mistake told by the option it was made in."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from billing.disputes import Ticket
+from starters.cli.mistakes import BadInputError, field_by_field
+from starters.cli.session import Session
+
+# Far above any ticket; whoever points at the wrong file is told so instead of waiting.
+_LARGEST_FILE_BYTES = 1_000_000
+
+_OPTIONS = {
+    "ticket_id": "--ticket",
+    "tenant_id": "--tenant",
+    "period": "--period",
+    "meters": "--meter",
+    "category": "--category",
+    "claimed_amount": "--claimed",
+    "billed_amount": "--billed",
+    "currency": "--currency",
+    "email": "--email",
+}
+
+
+def ticket_from_file(file: Path, given: Mapping[str, object]) -> Ticket:
+    """The ticket in a JSON file, or on standard input for `-`: bare, or inside the event a webhook would send.
+
+    Raises BadInputError naming every wrong field, and when options were given beside the file.
+    """
+    if beside := [_OPTIONS[field] for field, value in given.items() if value is not None]:
+        raise BadInputError(f"--from-file holds the whole ticket: leave out {', '.join(beside)}")
+    text = sys.stdin.read(_LARGEST_FILE_BYTES + 1) if str(file) == "-" else file.read_text(errors="replace")
+    if len(text) > _LARGEST_FILE_BYTES:
+        raise BadInputError(f"--from-file {file}: larger than {_LARGEST_FILE_BYTES:,} characters; is it a ticket?")
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise BadInputError(f"--from-file {file}: this is not JSON ({error})") from None
+    if isinstance(content, dict) and "ticket" in content:
+        content = content["ticket"]
+    if isinstance(content, dict):
+        content = {"opened_at": datetime.now(UTC), **content}
+    try:
+        return Ticket.model_validate(content)
+    except ValidationError as error:
+        raise field_by_field(error) from None
+
+
+def ticket_from_options(
+    given: dict[str, Any], said: Mapping[str, str], flags: Mapping[str, bool], session: Session
+) -> Ticket:
+    """The ticket that the options describe; currency and address come from the books when they are not given."""
+    may_be_known = {"currency", "email"}
+    if missing := [_OPTIONS[field] for field, value in given.items() if value is None and field not in may_be_known]:
+        raise BadInputError(f"{', '.join(missing)}: needed to open a dispute (or give a whole ticket with --from-file)")
+    tenant = session.books.tenants.find(given["tenant_id"])
+    if tenant is None:
+        raise BadInputError(
+            f"--tenant {given['tenant_id']}: is not a customer; take the id from the customer's invoice"
+        )
+    requester = {"email": given["email"] or tenant.billing_email, "name": said["name"]}
+    content = {field: value for field, value in given.items() if field not in may_be_known}
+    content |= {"currency": given["currency"] or tenant.currency, "requester": requester}
+    content |= {"subject": said["subject"], "description": said["description"], "opened_at": datetime.now(UTC), **flags}
+    try:
+        return Ticket.model_validate(content)
+    except ValidationError as error:
+        raise field_by_field(error, _OPTIONS | {"requester.email": "--email", "requester.name": "--name"}) from None

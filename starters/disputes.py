@@ -1,0 +1,195 @@
+"""Starting a dispute and everything people may say to one.
+
+Cases are addressed by the names they answer to, not through the runbook's class: whoever only starts and asks needs
+neither the runbook's code nor its version. A test holds these names against the runbook. Every call raises
+BillingFailure: UNAVAILABLE when Temporal or its workers do not answer, NOT_FOUND, CONFLICT or INVALID with the reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict
+from temporalio.client import (
+    Client,
+    RPCError,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCStatusCode
+
+from billing.cases import (
+    CaseStory,
+    CustomerReply,
+    DecisionReceipt,
+    DeEscalation,
+    Judgement,
+    Opening,
+    Question,
+    SignedDecision,
+    TryAgain,
+    Withdrawal,
+)
+from billing.disputes import Ticket, case_id
+from billing.failures import BillingFailure, FailureCode
+from starters.connect import PATIENCE, reaching_temporal
+
+RUNBOOK = "dispute"
+TASK_QUEUE = "billing-runbooks"
+
+CUSTOMER_REPLIED = "customer_replied"
+ASK_CUSTOMER = "ask_customer"
+WITHDRAW = "withdraw"
+JUDGE = "judge"
+DE_ESCALATE = "de_escalate"
+TRY_AGAIN = "try_again"
+DECIDE = "decide"
+STORY = "story"
+
+Answer = TypeVar("Answer")
+
+
+class CaseHandle(BaseModel):
+    """The case a ticket belongs to; `created` False: it was there before, running or closed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    case_id: str
+    created: bool
+
+
+async def open_dispute(client: Client, opening: Opening, *, task_queue: str = TASK_QUEUE) -> CaseHandle:
+    """Start the case of a ticket, durably once this returns; the same ticket again is the same case (U1).
+
+    A re-opening starts the next round of a closed case; it raises CONFLICT while the case is open.
+    """
+    again = opening.reopening is not None
+    case = case_id(opening.ticket.ticket_id)
+    reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE if again else WorkflowIDReusePolicy.REJECT_DUPLICATE
+    try:
+        with reaching_temporal():
+            await client.start_workflow(
+                RUNBOOK,
+                opening,
+                id=case,
+                task_queue=task_queue,
+                id_reuse_policy=reuse,
+                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                static_summary=_summary(opening.ticket),
+                rpc_timeout=PATIENCE,
+            )
+    except WorkflowAlreadyStartedError:
+        if again:
+            raise BillingFailure(FailureCode.CONFLICT, f"{case} is still open: nothing to re-open") from None
+        return CaseHandle(case_id=case, created=False)
+    return CaseHandle(case_id=case, created=True)
+
+
+async def exists(client: Client, case: str) -> bool:
+    """Whether Temporal knows a case of this name, open or closed; it forgets closed ones after its retention time."""
+    try:
+        with reaching_temporal():
+            await client.get_workflow_handle(case).describe(rpc_timeout=PATIENCE)
+    except BillingFailure as failure:
+        if failure.code is FailureCode.NOT_FOUND:
+            return False
+        raise
+    return True
+
+
+async def reply(client: Client, case: str, answer: CustomerReply) -> None:
+    """Hand over what the customer wrote; it needs no worker, and the same `reply_id` counts once."""
+    with reaching_temporal():
+        await client.get_workflow_handle(case).signal(CUSTOMER_REPLIED, answer, rpc_timeout=PATIENCE)
+
+
+async def ask_customer(client: Client, case: str, question: Question, *, request_id: str | None = None) -> str:
+    """Ask the customer something; the SLA clocks stand still until the answer (D12)."""
+    return await _tell(client, case, ASK_CUSTOMER, question, str, request_id)
+
+
+async def withdraw(client: Client, case: str, withdrawal: Withdrawal, *, request_id: str | None = None) -> str:
+    """End the case because the customer no longer contests the bill."""
+    return await _tell(client, case, WITHDRAW, withdrawal, str, request_id)
+
+
+async def judge(client: Client, case: str, judgement: Judgement, *, request_id: str | None = None) -> str:
+    """Put a person's resolution in place of the computed one (D6)."""
+    return await _tell(client, case, JUDGE, judgement, str, request_id)
+
+
+async def de_escalate(client: Client, case: str, wish: DeEscalation, *, request_id: str | None = None) -> str:
+    """Take an escalation back."""
+    return await _tell(client, case, DE_ESCALATE, wish, str, request_id)
+
+
+async def try_again(client: Client, case: str, wish: TryAgain, *, request_id: str | None = None) -> str:
+    """Let a case go on whose step was handed over, once its cause is repaired."""
+    return await _tell(client, case, TRY_AGAIN, wish, str, request_id)
+
+
+async def decide(client: Client, case: str, decision: SignedDecision) -> DecisionReceipt:
+    """Hand in a signed decision (U3); the same person's same decision again returns its first receipt."""
+    facts = (decision.approval_id, decision.operator_id, decision.verdict.value, decision.request_sha256)
+    return await _tell(client, case, DECIDE, decision, DecisionReceipt, _digest(*facts))
+
+
+async def story(client: Client, case: str) -> CaseStory:
+    """What the case tells of itself, as of its last step."""
+    try:
+        with reaching_temporal():
+            handle = client.get_workflow_handle(case)
+            told: CaseStory = await handle.query(STORY, result_type=CaseStory, rpc_timeout=PATIENCE)
+            return told
+    except WorkflowQueryFailedError as error:
+        raise BillingFailure(FailureCode.UNAVAILABLE, f"{case} cannot tell its story yet") from error
+    except RPCError as error:
+        if error.status is not RPCStatusCode.FAILED_PRECONDITION:
+            raise
+        raise BillingFailure(FailureCode.UNAVAILABLE, "no worker answers for the case") from error
+
+
+async def _tell(
+    client: Client, case: str, update: str, content: BaseModel, answer: type[Answer], request_id: str | None
+) -> Answer:
+    """Send an update and wait for its answer; the same `request_id` again returns the first answer."""
+    try:
+        with reaching_temporal():
+            handle = client.get_workflow_handle(case)
+            told: Answer = await handle.execute_update(
+                update,
+                content,
+                id=f"{update}/{request_id or uuid.uuid4()}",
+                result_type=answer,
+                rpc_timeout=PATIENCE,
+            )
+            return told
+    except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+        raise BillingFailure(
+            FailureCode.UNAVAILABLE, f"{case} did not answer in time: it may still have heard; look before repeating"
+        ) from error
+    except WorkflowUpdateFailedError as error:
+        raise _refusal(error) from error
+
+
+def _refusal(error: WorkflowUpdateFailedError) -> BillingFailure:
+    """The case's own words; a type that is no code of ours is a conflict with the state of the case."""
+    cause = error.cause
+    if not isinstance(cause, ApplicationError):
+        return BillingFailure(FailureCode.CONFLICT, str(cause or error))
+    known = cause.type in set(FailureCode)
+    return BillingFailure(FailureCode(cause.type) if known and cause.type else FailureCode.CONFLICT, cause.message)
+
+
+def _summary(ticket: Ticket) -> str:
+    """The line the Temporal UI shows beside the id; nothing personal, since it is not encrypted."""
+    return f"{ticket.category.value.replace('_', ' ')}, {ticket.tenant_id}, {ticket.period}"
+
+
+def _digest(*facts: str) -> str:
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()
