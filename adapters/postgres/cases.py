@@ -199,7 +199,7 @@ def _close(connection: Connection, case: Row[Any], closing: Closing, now: dateti
     outcome = {
         "ending": closing.ending.value,
         "resolution": closing.resolution and closing.resolution.value,
-        "credited_minor": closing.credited.minor if closing.credited else None,
+        "credited_minor": None if closing.credited is None else closing.credited.minor,
         "resolved_by": closing.resolved_by,
         "clocks": [clock.model_dump(mode="json") for clock in closing.clocks],
         "story": list(closing.story),
@@ -209,7 +209,7 @@ def _close(connection: Connection, case: Row[Any], closing: Closing, now: dateti
         "case_id": closing.case_id,
         "round": closing.round,
         "opened_at": case.opened_at,
-        "currency": closing.credited and closing.credited.currency,
+        "currency": None if closing.credited is None else closing.credited.currency,
         "root_cause": closing.root_cause,
     }
     connection.execute(insert(dispute_rounds).values(finished))

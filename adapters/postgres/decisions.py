@@ -6,8 +6,8 @@ rewrites every row and the head leaves no trace in here: keep the head's hash so
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -39,17 +39,11 @@ class DecisionLog:
 
     def verify(self) -> str | None:
         """The first thing wrong with the log, as a sentence; None when it is whole and ends where its head says."""
-        with _snapshot(self._engine) as connection:
+        with _snapshot(self._engine) as connection, closing(_rows(connection)) as rows:
             head = connection.execute(select(decisions_head)).one()
-            last = GENESIS
-
-            def watched() -> Iterator[Decision]:
-                nonlocal last
-                for row in _rows(connection):
-                    yield row
-                    last = row.sha256
-
-            flaw = first_flaw(watched(), expected_last=head.seq)
+            newest = select(decisions.c.sha256).order_by(decisions.c.seq.desc()).limit(1)
+            last = connection.execute(newest).scalar_one_or_none() or GENESIS
+            flaw = first_flaw(rows, expected_last=head.seq)
         if flaw is None and last != head.sha256:
             return f"row {head.seq} was replaced: its hash is not the one its head keeps"
         return flaw
@@ -87,7 +81,8 @@ def _snapshot(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def _rows(connection: Connection) -> Iterator[Decision]:
+def _rows(connection: Connection) -> Generator[Decision, None, None]:
     in_order = select(decisions).order_by(decisions.c.seq)
-    for row in connection.execute(in_order, execution_options={"yield_per": BATCH}):
-        yield Decision.model_validate(row._asdict())
+    with connection.execute(in_order, execution_options={"yield_per": BATCH}) as stream:
+        for row in stream:
+            yield Decision.model_validate(row._asdict())
