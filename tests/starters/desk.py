@@ -47,7 +47,7 @@ def ticket(**changes: Any) -> Ticket:
     return Ticket.model_validate(plain_ticket(**changes))
 
 
-@dataclass
+@dataclass(frozen=True)
 class CaseDesk:
     """Where a test speaks to cases from; `tokens` by operator id."""
 

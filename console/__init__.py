@@ -1,0 +1,1 @@
+"""The HTTP side: signed webhooks for support desks, an API for operators, health and metrics."""

@@ -1,0 +1,40 @@
+"""The HTTP application, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from fastapi import FastAPI
+from temporalio.client import Client
+
+from activities.clock import wall_clock
+from console import approvals, cases, health, invoices, webhooks
+from console.bodies import BoundBodies
+from console.desk import Desk
+from console.errors import explain_errors
+from console.metrics import CountRequests, Metrics
+from settings import Settings
+from starters.books import Books
+
+_ABOUT = """Billing runbooks over HTTP.
+
+Support desks send signed webhooks. Operators send `Authorization: Bearer <operator token>`; every decision they make is
+signed with it. Errors always read `{"error": {"code", "message", "fields": [{"field", "value", "message"}]}}`; a 503
+carries `Retry-After` and may be repeated as it was."""
+
+
+def create_app(
+    settings: Settings, temporal: Client, books: Books, *, now: Callable[[], datetime] = wall_clock
+) -> FastAPI:
+    """The application over these; raises SettingsError when no secret for tickets is set."""
+    settings.need("ticket_webhook_secret")
+    app = FastAPI(title="Billing runbooks", description=_ABOUT, version="1", redoc_url=None)
+    metrics = Metrics()
+    app.state.desk = Desk(settings=settings, temporal=temporal, books=books, now=now, metrics=metrics)
+    explain_errors(app)
+    app.add_middleware(BoundBodies)
+    app.add_middleware(CountRequests, metrics=metrics)
+    for part in (webhooks, approvals, cases, invoices, health):
+        app.include_router(part.router)
+    return app

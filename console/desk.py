@@ -1,0 +1,32 @@
+"""What every route works with: Temporal, the books, the settings, the clock and the counters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+from temporalio.client import Client
+
+from console.metrics import Metrics
+from settings import Settings
+from starters.books import Books
+
+
+@dataclass(frozen=True)
+class Desk:
+    settings: Settings
+    temporal: Client
+    books: Books
+    now: Callable[[], datetime]
+    metrics: Metrics
+
+
+def _desk(request: Request) -> Desk:
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+AtDesk = Annotated[Desk, Depends(_desk)]

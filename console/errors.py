@@ -1,0 +1,131 @@
+"""Every refusal in one shape: `{"error": {"code", "message", "fields": [{"field", "value", "message"}]}}`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from billing.failures import BillingFailure, FailureCode
+from billing.redaction import redact_card_numbers
+
+log = structlog.get_logger("console")
+
+# When to come back after an outage: long enough for a restart, short against any SLA.
+RETRY_AFTER_SECONDS = 15
+_LONGEST_VALUE, _LONGEST_MESSAGE = 80, 300
+
+STATUS_OF: Mapping[FailureCode, int] = {
+    FailureCode.NOT_FOUND: 404,
+    FailureCode.INVALID: 422,
+    FailureCode.CONFLICT: 409,
+    FailureCode.STALE_DECISION: 409,
+    FailureCode.NOT_APPROVED: 409,
+    FailureCode.PROVIDER_REFUSED: 409,
+    FailureCode.OUTCOME_UNKNOWN: 503,
+    FailureCode.KEY_SPENT: 503,
+    FailureCode.PROVIDER_BUSY: 503,
+    FailureCode.UNAVAILABLE: 503,
+}
+
+
+class FieldError(BaseModel):
+    """One thing wrong with one field; `value` is what was sent, shortened."""
+
+    field: str
+    value: str
+    message: str
+
+
+class ErrorBody(BaseModel):
+    code: str
+    message: str
+    fields: list[FieldError] = []
+
+
+class ErrorAnswer(BaseModel):
+    """What every answer of 400 and above looks like."""
+
+    error: ErrorBody
+
+
+class Refusal(HTTPException):
+    """A request that is answered with an error; an HTTPException, so that FastAPI lets it pass while it reads a body."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        fields: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, message, dict(headers or {}))
+        self.answer = ErrorAnswer(error=ErrorBody(code=code, message=message, fields=list(fields)))
+
+
+def field_errors(flaws: Iterable[Mapping[str, Any]], *, within: int = 0) -> list[FieldError]:
+    """Pydantic's findings as field errors; `within` parts of each location are ours and not the sender's."""
+    return [
+        FieldError(
+            field=".".join(str(part) for part in flaw["loc"][within:]) or "body",
+            value=shown(flaw.get("input")),
+            message=shown(str(flaw["msg"]).removeprefix("Value error, "), longest=_LONGEST_MESSAGE),
+        )
+        for flaw in flaws
+    ]
+
+
+def shown(value: object, longest: int = _LONGEST_VALUE) -> str:
+    """Sent words as an error may repeat them: short, without card numbers; structures are only named."""
+    if isinstance(value, (dict, list)):
+        return "{...}" if isinstance(value, dict) else "[...]"
+    text = redact_card_numbers(str(value))
+    return text if len(text) <= longest else f"{text[:longest]}..."
+
+
+def explain_errors(app: FastAPI) -> None:
+    """Have every failure of the application answered in the one shape."""
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(BillingFailure, _failed)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _broken)
+
+
+async def _refused(request: Request, refusal: Exception) -> JSONResponse:
+    assert isinstance(refusal, Refusal)  # noqa: S101 - registered for this class
+    return JSONResponse(refusal.answer.model_dump(), refusal.status_code, refusal.headers)
+
+
+async def _failed(request: Request, failure: Exception) -> JSONResponse:
+    assert isinstance(failure, BillingFailure)  # noqa: S101 - registered for this class
+    status = STATUS_OF[failure.code]
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else None
+    return await _refused(request, Refusal(status, failure.code.value, failure.for_us, headers=headers))
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
+    if any(flaw["type"] == "json_invalid" for flaw in error.errors()):
+        return await _refused(request, Refusal(400, "malformed_json", "the body is not JSON"))
+    fields = field_errors(error.errors(), within=1)
+    return await _refused(request, Refusal(422, "invalid", "some fields cannot be accepted", fields=fields))
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
+    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "refused")
+    return await _refused(request, Refusal(error.status_code, code, str(error.detail), headers=error.headers))
+
+
+async def _broken(request: Request, error: Exception) -> JSONResponse:
+    log.error("request failed", path=request.url.path, kind=type(error).__name__, exc_info=error)
+    return await _refused(request, Refusal(500, "internal", "something broke on our side; it is logged"))

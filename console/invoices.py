@@ -1,0 +1,33 @@
+"""Issued documents as JSON, with an ETag so that nobody fetches the same one twice (P4)."""
+
+import hashlib
+
+from fastapi import APIRouter, Request, Response
+
+from billing.invoices import Invoice
+from console.desk import AtDesk
+from console.errors import ErrorAnswer
+from console.operators import SignedIn
+
+router = APIRouter(tags=["invoices"])
+
+
+@router.get(
+    "/billing/invoices/{invoice_id}",
+    response_model=Invoice,
+    responses={304: {"description": "unchanged since the ETag in If-None-Match"}, 404: {"model": ErrorAnswer}},
+)
+def invoice(invoice_id: str, request: Request, desk: AtDesk, operator: SignedIn) -> Response:
+    """One document with its lines; amounts in minor units. A correction is another document that names this one."""
+    body = desk.books.invoices.get(invoice_id).model_dump_json().encode()
+    etag = f'"{hashlib.sha256(body).hexdigest()}"'
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    if _unchanged(request.headers.get("If-None-Match", ""), etag):
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
+
+
+def _unchanged(if_none_match: str, etag: str) -> bool:
+    """If-None-Match compares weakly: a proxy may have marked our tag as weak on its way."""
+    known = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return "*" in known or etag in known

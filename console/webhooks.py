@@ -1,0 +1,103 @@
+"""Signed webhooks of support desks. A 202 means that the case is durably started, or has durably heard (U1).
+
+Starting a case needs only Temporal: while the database is away tickets are accepted unchecked and the case checks them
+when it opens. While Temporal is away the answer is 503, and the desk sends the ticket again.
+"""
+
+import asyncio
+import hashlib
+
+import structlog
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+
+from billing.cases import Opening
+from billing.disputes import Ticket, case_id
+from billing.failures import BillingFailure, FailureCode
+from console.desk import AtDesk, Desk
+from console.errors import ErrorAnswer, FieldError, Refusal, shown
+from console.signatures import SIGNATURE_HEADER, TIMESTAMP_HEADER, objection
+from console.ticket_events import CustomerReplied, TicketCreated, TicketWithdrawn, read_event
+from starters import disputes
+from starters.intake import is_registered, problems
+
+log = structlog.get_logger("console")
+
+# A ticket does not wait longer than this for the database's opinion.
+CHECK_WITHIN_SECONDS = 1.0
+
+router = APIRouter(tags=["webhooks"])
+
+
+class Accepted(BaseModel):
+    """The case that took the event; `created` False: it was there before."""
+
+    case_id: str
+    created: bool = False
+
+
+_ANSWERS: dict[int | str, dict[str, object]] = {
+    code: {"model": ErrorAnswer} for code in (400, 401, 404, 409, 413, 422, 503)
+}
+
+
+@router.post("/webhooks/tickets", status_code=202, responses=_ANSWERS)
+async def ticket_webhook(request: Request, desk: AtDesk) -> Accepted:
+    """Take one event, signed as `v1=<hex HMAC-SHA256 of "timestamp.body">`; sending it twice changes nothing."""
+    with desk.metrics.counting_tickets("tickets"):
+        body = await request.body()
+        problem = objection(
+            body,
+            timestamp=request.headers.get(TIMESTAMP_HEADER),
+            signature=request.headers.get(SIGNATURE_HEADER),
+            secrets=desk.settings.ticket_webhook_secrets,
+            now=desk.now(),
+        )
+        if problem:
+            raise Refusal(401, "not_signed", problem)
+        return await take(read_event(body), hashlib.sha256(body).hexdigest(), desk)
+
+
+async def take(event: TicketCreated | CustomerReplied | TicketWithdrawn, delivery: str, desk: Desk) -> Accepted:
+    """Hand an event to its case; `delivery` names this very message, so that a repeated one is recognised."""
+    match event:
+        case TicketCreated(ticket=ticket):
+            accepted = await open_checked(ticket, desk)
+        case CustomerReplied(ticket_id=ticket_id, reply=answer):
+            accepted = Accepted(case_id=case_id(ticket_id))
+            await disputes.reply(desk.temporal, accepted.case_id, answer)
+        case TicketWithdrawn(ticket_id=ticket_id, withdrawal=withdrawal):
+            accepted = Accepted(case_id=case_id(ticket_id))
+            await disputes.withdraw(desk.temporal, accepted.case_id, withdrawal, request_id=delivery)
+    log.info("ticket event taken", case_id=accepted.case_id, kind=event.event, created=accepted.created)
+    return accepted
+
+
+async def open_checked(ticket: Ticket, desk: Desk) -> Accepted:
+    """Start the ticket's case unless it is there already or the books, if they answer in time, object to it."""
+    case = case_id(ticket.ticket_id)
+    if await disputes.exists(desk.temporal, case):
+        return Accepted(case_id=case)
+    try:
+        async with asyncio.timeout(CHECK_WITHIN_SECONDS):
+            if await asyncio.to_thread(is_registered, ticket, desk.books):
+                return Accepted(case_id=case)
+            found = await asyncio.to_thread(problems, ticket, desk.books, desk.now())
+    except (TimeoutError, BillingFailure) as failure:
+        if isinstance(failure, BillingFailure) and failure.code is not FailureCode.UNAVAILABLE:
+            raise
+        log.warning("ticket accepted unchecked: the database does not answer", case_id=case)
+        found = []
+    if found:
+        fields = [_field_of(problem, ticket) for problem in found]
+        raise Refusal(422, "invalid", " ".join(found), fields=fields)
+    opened = await disputes.open_dispute(desk.temporal, Opening(ticket=ticket), task_queue=desk.settings.task_queue)
+    return Accepted(case_id=opened.case_id, created=opened.created)
+
+
+def _field_of(problem: str, ticket: Ticket) -> FieldError:
+    """Problems start with the field they are about."""
+    name = problem.split(maxsplit=1)[0].rstrip(":,")
+    known = name in Ticket.model_fields
+    value = getattr(ticket, name) if known else ""
+    return FieldError(field=f"ticket.{name}" if known else "ticket", value=shown(value), message=problem)
