@@ -68,7 +68,7 @@ def _jump(usage: KeyUsage) -> str:
 
 
 def _spiked(usage: KeyUsage, policy: UsagePolicy) -> bool:
-    return 0 < usage.peak_daily_quantity >= policy.spike_factor * usage.baseline_daily_quantity
+    return usage.peak_daily_quantity >= policy.spike_factor * usage.baseline_daily_quantity
 
 
 def _off_hours(usage: KeyUsage, policy: UsagePolicy) -> bool:

@@ -119,9 +119,11 @@ def test_neighbouring_hours_are_told_as_one_window_with_the_figures_of_the_perio
 def test_an_hour_with_hardly_any_requests_proves_nothing() -> None:
     few = STANDARD.quality.minimum_requests - 1
 
-    found = pro(hour(0, requests=few, errors=few), hour(1))
+    too_few = pro(hour(0, requests=few, errors=few), hour(1))
+    just_enough = pro(hour(0, requests=few + 1, errors=few), hour(1))
 
-    assert found == []
+    assert too_few == []
+    assert len(just_enough) == 1
 
 
 @pytest.mark.parametrize("measured", [[], [hour(0, requests=3, errors=3)]])

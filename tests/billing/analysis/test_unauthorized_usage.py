@@ -116,3 +116,12 @@ def test_usage_that_no_record_attributes_to_a_key_needs_a_person() -> None:
     assert [(finding.meter, finding.conclusive, finding.excess_quantity) for finding in found] == [
         (METER, False, Decimal(0))
     ]
+
+
+@pytest.mark.parametrize("differences", [{"quantity": Decimal(0)}, {"meter": "storage_gb"}])
+def test_a_stolen_key_that_used_nothing_of_the_disputed_meter_is_no_finding(differences: dict[str, Any]) -> None:
+    stolen = {"first_seen_network": True, "reported_compromised": True}
+
+    found = findings(facts(key_usage=[key_usage(), key_usage(**stolen, **differences)]), [METER], STANDARD.usage)
+
+    assert found == []
