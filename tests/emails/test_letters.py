@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import html
 import re
+import shlex
 from pathlib import Path
 from typing import get_args
 
 import pytest
+import typer
+from typer import Context
+from typer.core import TyperGroup
 
 import emails
 from adapters.mail.render import TEXT_WIDTH, RenderedLetter, render
 from adapters.mail.wording import plain_words
+from billing.cases import Stage
 from billing.emails import DisputeUpdate, Payload, Recipient
+from starters.cli import app
 from tests.emails.approve import APPROVED, letters_as_files
 from tests.emails.samples import CURRENCY, READERS, letter, payloads
 
@@ -109,6 +115,19 @@ def test_operators_are_told_the_command(name: str) -> None:
     assert "runbooks case show dispute/T-4711" in words_of(rendered.html)
 
 
+@pytest.mark.parametrize("name", [name for name in payloads("USD") if name.partition(".")[0] not in TO_CUSTOMERS])
+def test_every_command_told_is_one_the_command_line_knows(name: str) -> None:
+    commands = [shlex.split(line)[1:] for line in written(name, "en-US").text.splitlines() if line.startswith("    ")]
+
+    for arguments in commands:
+        group, rest = typer.main.get_command(app), arguments
+        while isinstance(group, TyperGroup):
+            _, command, rest = group.resolve_command(Context(group), rest)
+            assert command is not None
+            group = command
+        group.make_context("runbooks", list(rest))
+
+
 def test_subjects_are_those_of_the_runbook() -> None:
     resolved = {written(name, "en-US").subject for name in payloads("USD") if name.startswith("dispute_resolved")}
 
@@ -158,6 +177,17 @@ def test_an_unknown_locale_or_zone_never_holds_a_letter_back(locale: str, zone: 
     assert "Friday, November 27, 2026, 4:05 PM Coordinated Universal Time" in " ".join(rendered.text.split())
 
 
+@pytest.mark.parametrize("stage", [stage for stage in Stage if stage is not Stage.CLOSED])
+def test_a_customer_reads_no_step_in_our_own_words(stage: Stage) -> None:
+    next_step = "a person repairs: invoice in_123 is void"
+    update = DisputeUpdate(ticket_id="T-1", invoice_number="INV-1", stage=stage, next_step=next_step, due=None)
+
+    rendered = render(letter(update, READERS["en-US"]), "Billing Support")
+
+    assert f"Where we are: {stage.value}" not in rendered.text
+    assert "in_123" not in rendered.text + rendered.html
+
+
 def test_an_unknown_stage_is_told_as_it_is_and_a_missing_time_not_at_all() -> None:
     update = DisputeUpdate(ticket_id="T-1", invoice_number="", stage="counting", next_step="more counting", due=None)
 
@@ -169,4 +199,4 @@ def test_an_unknown_stage_is_told_as_it_is_and_a_missing_time_not_at_all() -> No
 
 
 # Fields that choose the words instead of being among them, and those of which a variant tells only a part.
-SAID_IN_OTHER_WORDS = {"template", "resolution", "stage", "role", "requested_by", "category", "severity"}
+SAID_IN_OTHER_WORDS = {"template", "resolution", "stage", "role", "requested_by", "category", "severity", "next_step"}
