@@ -1,0 +1,50 @@
+"""The things that stand before any usage: tenants, meters, contracts, keys, recorded outages, months to keep usage in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from adapters.postgres.partitions import make_months
+from adapters.postgres.tables import contracts, meters, outages, tenants
+from sandbox.sample_data.catalogue import METERS, contract_of
+from sandbox.sample_data.defects import OUTAGES
+from sandbox.sample_data.keys import issue_keys
+from sandbox.sample_data.roster import ROSTER
+from sandbox.sample_data.streams import FIRST_DAY, LAST_DAY, Stream
+from sandbox.sample_data.writing import insert_new
+
+
+def open_accounts(connection: Connection, streams: Sequence[Stream]) -> None:
+    """Write them all; what is there already stays."""
+    # East of Greenwich a month begins in the UTC month before; the sandbox lives on for some weeks after the last day.
+    make_months(connection, FIRST_DAY - timedelta(days=1), LAST_DAY + timedelta(days=62))
+    insert_new(connection, tenants, [tenant.model_dump() for tenant in ROSTER])
+    insert_new(
+        connection,
+        meters,
+        [{"meter": meter.name, "unit": meter.unit, "description": meter.label} for meter in METERS.values()],
+    )
+    agreed = [contract_of(tenant) for tenant in ROSTER]
+    insert_new(
+        connection,
+        contracts,
+        [contract.model_dump() | {"prices": contract.model_dump(mode="json")["prices"]} for contract in agreed],
+    )
+    issue_keys(connection, streams)
+    insert_new(
+        connection,
+        outages,
+        [
+            {
+                "outage_id": outage.outage_id,
+                "meter": outage.meter,
+                "started_at": outage.starts,
+                "ended_at": outage.ends,
+                "summary": outage.summary,
+            }
+            for outage in OUTAGES
+        ],
+    )
