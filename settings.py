@@ -82,6 +82,7 @@ class Settings(BaseSettings):
     )
     api_host: str = Field("127.0.0.1", description="the address the HTTP API listens on", examples=["0.0.0.0"])  # noqa: S104 - an example
     api_port: Port = Field(8080, description="the port the HTTP API listens on", examples=["8080"])
+    metrics_host: str = Field("127.0.0.1", description="the address the worker's metrics are read at", examples=["0.0.0.0"])  # noqa: S104 - an example
     metrics_port: Port = Field(9464, description="the port of the worker's metrics", examples=["9464"])
     public_url: str | None = Field(
         None, description="the API's address as others reach it", examples=["https://billing.company.example"]

@@ -238,7 +238,7 @@ def _secret(value: SecretStr | None) -> str:
 
 async def run(settings: Settings) -> None:
     """Work until SIGTERM or Ctrl-C; running steps get `GRACE` to finish."""
-    metrics = PrometheusConfig(bind_address=f"127.0.0.1:{settings.metrics_port}", durations_as_seconds=True)
+    metrics = PrometheusConfig(bind_address=f"{settings.metrics_host}:{settings.metrics_port}", durations_as_seconds=True)
     runtime = Runtime(telemetry=TelemetryConfig(metrics=metrics))
     client = await connect(settings, patient=True, runtime=runtime)
     stop = asyncio.Event()

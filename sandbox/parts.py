@@ -13,10 +13,12 @@ from pathlib import Path
 
 import httpx
 
+import migrations
 from sandbox.part import Command, Declared, Part, Say, Step, Work
 from sandbox.ports import LOOPBACK, RememberedPorts
 from sandbox.postgres import ENVIRONMENT as POSTGRES_ENVIRONMENT
 from sandbox.postgres import PostgresServer
+from sandbox.programs import run_to_end
 from sandbox.temporal import NAMESPACE, TemporalServer
 
 ROOT = Path(__file__).parent.parent
@@ -96,8 +98,10 @@ def sandbox_parts(sandbox: Sandbox) -> list[Declared]:
         _stripe(sandbox),
         _mailbox(sandbox),
         Step("database", _make_database(sandbox.postgres), after=("postgres",)),
-        # To be declared here: the steps "schema" (after "database") and "sample data" (after "schema"), by
-        # `run_to_end`, then the parts "worker" and "api", by `sandbox.python`.
+        Step("schema", _bring_up_to_date(sandbox.postgres), after=("database",)),
+        Step("sample data", _load_sample_data(sandbox), after=("schema", "stripe")),
+        _worker(sandbox),
+        _api(sandbox),
     ]
 
 
@@ -149,6 +153,44 @@ def _make_database(server: PostgresServer) -> Work:
         await asyncio.to_thread(server.ensure_database, DATABASE)
 
     return make
+
+
+def _bring_up_to_date(server: PostgresServer) -> Work:
+    async def upgrade(say: Say) -> None:
+        await asyncio.to_thread(migrations.upgrade, server.url(DATABASE))
+
+    return upgrade
+
+
+def _load_sample_data(sandbox: Sandbox) -> Work:
+    async def load(say: Say) -> None:
+        command = sandbox.python("-m", "sandbox.sample_data")
+        await run_to_end(command, sandbox.data / "logs" / "sample-data.log", say)
+
+    return load
+
+
+def _worker(sandbox: Sandbox) -> Part:
+    """Not essential: a worker that dies is reported, its cases wait in Temporal, and another one may take over."""
+    return Part(
+        "worker",
+        command=lambda: sandbox.python("worker.py"),
+        ready=lambda: serves(f"http://{LOOPBACK}:{sandbox.metrics_port}/metrics"),
+        after=("schema", "temporal", "stripe", "mailbox"),
+        essential=False,
+        stops_within_seconds=25.0,
+    )
+
+
+def _api(sandbox: Sandbox) -> Part:
+    page = f"http://{LOOPBACK}:{sandbox.api_port}"
+    return Part(
+        "api",
+        command=lambda: sandbox.python("-m", "console"),
+        ready=lambda: serves(f"{page}/healthz"),
+        addresses={"HTTP API": f"{page}/docs"},
+        after=("schema", "temporal"),
+    )
 
 
 async def serves(url: str) -> bool:

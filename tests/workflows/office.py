@@ -28,6 +28,7 @@ from billing.tenants import Tenant
 from tests.fakes.postman import FakePostman
 from tests.fakes.provider import FakeProvider
 from tests.fixtures.temporal import CaseClock, Handle
+from tests.histories.keeping import keep
 from tests.workflows.world import METER, PERIOD, World
 from worker import Ports, Vendors, ports_over, working
 from workflows.dispute import Dispute
@@ -127,7 +128,9 @@ class CaseInHand:
         return receipt
 
     async def ending(self) -> Ending:
-        return Ending(await self.handle.result())
+        ending = Ending(await self.handle.result())
+        keep("dispute", ending.name.lower(), await self.handle.fetch_history())
+        return ending
 
 
 @asynccontextmanager

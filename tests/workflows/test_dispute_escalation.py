@@ -1,5 +1,7 @@
 """What must not wait in the queue escalates at once; a pattern and a shared defect bring more people in."""
 
+from decimal import Decimal
+
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
@@ -25,7 +27,11 @@ async def test_some_disputes_escalate_at_once(
     acme = office.world.tenant("acme", duplicated=12_000)
 
     case = await office.opens(
-        acme, disputed=disputed, billed_amount="2000.00", claimed_amount=str(2000 - float(disputed)), **circumstances
+        acme,
+        disputed=disputed,
+        billed_amount="2000.00",
+        claimed_amount=str(Decimal(2000) - Decimal(disputed)),
+        **circumstances,
     )
 
     story = await case.story()

@@ -35,9 +35,10 @@ PAYMENTS_LANE = "payments"
 
 # Reading and writing the case record: a database that is away is waited for, however long.
 RECORD = Allowance(one_try=timedelta(seconds=30), spaced_at_most=timedelta(seconds=60))
-# Stripe, 1 s to 16 s apart; past half an hour the runbook waits longer and then asks a person.
+# Stripe, 1 s to 16 s apart. One try covers a plan, a send and a look-up of 10 s each; a worker that dies in the middle
+# is noticed after that; past half an hour the runbook waits longer and then asks a person.
 MONEY = Allowance(
-    one_try=timedelta(seconds=60),
+    one_try=timedelta(seconds=40),
     spaced_at_most=timedelta(seconds=16),
     keep_trying=timedelta(minutes=30),
     lane=PAYMENTS_LANE,

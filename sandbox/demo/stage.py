@@ -1,0 +1,107 @@
+"""The stage of the demo: signed tickets over HTTP, operators with their own tokens, and the case's own story to watch."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from billing.cases import CaseStory, Ending
+from console.signatures import sign
+from sandbox.parts import Sandbox
+
+# Longer than any story takes at the demo's pace; a story that stands still fails instead of hanging.
+PATIENCE_SECONDS = 120.0
+LOOK_EVERY_SECONDS = 0.2
+
+
+class StoryError(Exception):
+    """A story did not go as it should; the message says what was expected and what was seen."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One running sandbox as the outside sees it."""
+
+    sandbox: Sandbox
+    http: httpx.AsyncClient
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def on(cls, sandbox: Sandbox) -> "Stage":
+        http = httpx.AsyncClient(base_url=sandbox.settings["RUNBOOKS_PUBLIC_URL"], timeout=15, trust_env=False)
+        return cls(sandbox, http, json.loads(Path(sandbox.data, "operators.json").read_text()))
+
+    async def ticket_arrives(self, ticket: dict[str, Any]) -> str:
+        """Deliver a ticket as the support desk does: signed. Returns the case id once the case is durably started."""
+        event = {"event": "created", "ticket": {**ticket, "opened_at": datetime.now(UTC).isoformat()}}
+        body = json.dumps(event).encode()
+        headers = sign(body, self.sandbox.settings["RUNBOOKS_TICKET_WEBHOOK_SECRET"], datetime.now(UTC))
+        accepted = await self.http.post("/webhooks/tickets", content=body, headers=headers)
+        if accepted.status_code != httpx.codes.ACCEPTED:
+            raise StoryError(f"ticket {ticket['ticket_id']} was answered {accepted.status_code}: {accepted.text}")
+        return str(accepted.json()["case_id"])
+
+    async def operator(self, name: str, path: str, **content: Any) -> dict[str, Any]:
+        """An operator acts through the API; a refusal is an answer too, so look at what comes back."""
+        answer = await self.http.post(path, json=content, headers={"Authorization": f"Bearer {self.tokens[name]}"})
+        if answer.is_server_error:
+            raise StoryError(f"{name} got {answer.status_code} from {path}: {answer.text}")
+        return dict(answer.json())
+
+    async def story(self, case_id: str, reader: str = "lead-1") -> CaseStory:
+        headers = {"Authorization": f"Bearer {self.tokens[reader]}"}
+        answer = await self.http.get(f"/cases/{case_id}", headers=headers)
+        answer.raise_for_status()
+        return CaseStory.model_validate_json(answer.content)
+
+    async def until(self, case_id: str, what: str, seen: Callable[[CaseStory], bool]) -> CaseStory:
+        """Watch a case until `seen`; raises StoryError naming `what` when it does not come."""
+        story: CaseStory | None = None
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while True:
+                    try:
+                        story = await self.story(case_id)
+                    except httpx.HTTPError:  # a worker that is just being replaced answers again soon
+                        story = None
+                    if story is not None and seen(story):
+                        return story
+                    await asyncio.sleep(LOOK_EVERY_SECONDS)
+        except TimeoutError:
+            where = f"{story.stage.value}: {story.next_step}" if story else "no answer"
+            raise StoryError(f"{case_id} did not come to {what}; it is at {where}") from None
+
+    async def ends(self, case_id: str) -> CaseStory:
+        return await self.until(case_id, "its end", lambda story: story.ending is not None)
+
+    async def asks_for(self, case_id: str, role: str) -> str:
+        """Wait for an open question to `role`; returns its approval id."""
+        story = await self.until(
+            case_id, f"a question to {role}", lambda story: story.approval is not None and story.approval.role == role
+        )
+        assert story.approval is not None  # noqa: S101 - it was just seen
+        return story.approval.approval_id
+
+    async def needs_judgement(self, case_id: str) -> None:
+        await self.until(case_id, "an analyst", lambda story: story.stage == "waiting for an analyst")
+
+
+def expect(found: object, wanted: object, what: str) -> None:
+    """Raise StoryError unless both are equal."""
+    if found != wanted:
+        raise StoryError(f"{what}: expected {wanted}, found {found}")
+
+
+@dataclass(frozen=True)
+class Told:
+    """A story that was played to its end: what it is about, how it ended, and what was checked besides."""
+
+    title: str
+    story: CaseStory
+    ending: Ending
+    checked: tuple[str, ...] = ()
