@@ -70,6 +70,12 @@ class Investigation:
                 FailureCode.NOT_FOUND,
                 f"tenant {scope.tenant.tenant_id} has no contract for {scope.period}: record one, then try again",
             )
+        if contract.currency != invoice.currency:
+            raise BillingFailure(
+                FailureCode.INVALID,
+                f"contract {contract.contract_id} is in {contract.currency}, invoice {invoice.number} in "
+                f"{invoice.currency}: correct the contract, then try again",
+            )
         facts = self.evidence.facts(evidence_id)
         findings = analyse(scope.category, facts, invoice, contract, scope.meters, scope.tenant.tier, case.policy)
         return assess(
