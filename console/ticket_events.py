@@ -1,9 +1,12 @@
 """What a support desk may tell us: a ticket was created, the customer replied, the customer gave up."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from adapters import zendesk
 from billing.cases import CustomerReply, Withdrawal
 from billing.disputes import Ticket, TicketId
 from console.errors import Refusal, field_errors
@@ -44,22 +47,43 @@ _EVENTS: TypeAdapter[TicketCreated | CustomerReplied | TicketWithdrawn] = TypeAd
 
 def read_event(body: bytes) -> TicketCreated | CustomerReplied | TicketWithdrawn:
     """The event in a body, without card numbers; raises a 400 for what is no JSON, a 422 naming every wrong field."""
+    with _explained():
+        return _redacted(_EVENTS.validate_json(body))
+
+
+def read_zendesk_event(body: bytes) -> TicketCreated | CustomerReplied | TicketWithdrawn | None:
+    """The same for a Zendesk trigger; None for a comment that is not the customer's or not public."""
+    with _explained():
+        match zendesk.read_event(body):
+            case zendesk.TicketOpened(ticket=ticket):
+                return _redacted(TicketCreated(event="created", ticket=ticket))
+            case zendesk.CustomerCommented(ticket_id=ticket_id, reply=reply):
+                return _redacted(CustomerReplied(event="replied", ticket_id=ticket_id, reply=reply))
+            case zendesk.DisputeWithdrawn(ticket_id=ticket_id, withdrawal=withdrawal):
+                return _redacted(TicketWithdrawn(event="withdrawn", ticket_id=ticket_id, withdrawal=withdrawal))
+            case None:
+                return None
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Answer what cannot be read in the one shape of errors."""
     try:
-        event = _EVENTS.validate_json(body)
+        yield
     except ValidationError as error:
         flaws = error.errors(include_url=False, include_context=False)
         if flaws[0]["type"] == "json_invalid":
             raise Refusal(400, "malformed_json", f"the body is not JSON: {flaws[0]['msg']}") from None
-        within = 1 if flaws[0]["loc"] else 0
+        # The first part of a location is the kind of event, which the sender did not write there.
+        kinds = {"created", "replied", "commented", "withdrawn"}
+        within = 1 if flaws[0]["loc"] and flaws[0]["loc"][0] in kinds else 0
         fields = field_errors(flaws, within=within)
         raise Refusal(422, "invalid", "the ticket cannot be accepted as it is", fields=fields) from None
-    return redacted(event)
 
 
-def redacted(
+def _redacted(
     event: TicketCreated | CustomerReplied | TicketWithdrawn,
 ) -> TicketCreated | CustomerReplied | TicketWithdrawn:
-    """The same event without card numbers in anything a person typed."""
     match event:
         case TicketCreated():
             return event.model_copy(update={"ticket": harmless(event.ticket)})

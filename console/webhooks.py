@@ -8,7 +8,8 @@ import asyncio
 import hashlib
 
 import structlog
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from billing.cases import Opening
@@ -16,8 +17,15 @@ from billing.disputes import Ticket, case_id
 from billing.failures import BillingFailure, FailureCode
 from console.desk import AtDesk, Desk
 from console.errors import ErrorAnswer, FieldError, Refusal, shown
-from console.signatures import SIGNATURE_HEADER, TIMESTAMP_HEADER, objection
-from console.ticket_events import CustomerReplied, TicketCreated, TicketWithdrawn, read_event
+from console.signatures import (
+    SIGNATURE_HEADER,
+    TIMESTAMP_HEADER,
+    ZENDESK_SIGNATURE_HEADER,
+    ZENDESK_TIMESTAMP_HEADER,
+    objection,
+    zendesk_objection,
+)
+from console.ticket_events import CustomerReplied, TicketCreated, TicketWithdrawn, read_event, read_zendesk_event
 from starters import disputes
 from starters.intake import is_registered, problems
 
@@ -56,6 +64,29 @@ async def ticket_webhook(request: Request, desk: AtDesk) -> Accepted:
         if problem:
             raise Refusal(401, "not_signed", problem)
         return await take(read_event(body), hashlib.sha256(body).hexdigest(), desk)
+
+
+@router.post("/webhooks/zendesk", status_code=202, responses={**_ANSWERS, 204: {"description": "not the customer's"}})
+async def zendesk_webhook(request: Request, desk: AtDesk) -> Response:
+    """The same for a Zendesk trigger, whose body is described in `adapters/zendesk.py`, signed by Zendesk."""
+    with desk.metrics.counting_tickets("zendesk"):
+        body, secret = await request.body(), desk.settings.zendesk_webhook_secret
+        if secret is None:
+            raise Refusal(404, "not_configured", "set RUNBOOKS_ZENDESK_WEBHOOK_SECRET to accept tickets from Zendesk")
+        problem = zendesk_objection(
+            body,
+            timestamp=request.headers.get(ZENDESK_TIMESTAMP_HEADER),
+            signature=request.headers.get(ZENDESK_SIGNATURE_HEADER),
+            secret=secret.get_secret_value(),
+            now=desk.now(),
+        )
+        if problem:
+            raise Refusal(401, "not_signed", problem)
+        event = read_zendesk_event(body)
+        if event is None:
+            return Response(status_code=204)
+        accepted = await take(event, hashlib.sha256(body).hexdigest(), desk)
+        return JSONResponse(accepted.model_dump(), 202)
 
 
 async def take(event: TicketCreated | CustomerReplied | TicketWithdrawn, delivery: str, desk: Desk) -> Accepted:
