@@ -8,7 +8,12 @@ import pytest
 
 import migrations
 
-pytest_plugins = ["tests.fixtures.mailbox", "tests.fixtures.postgres", "tests.fixtures.temporal"]
+pytest_plugins = [
+    "tests.fixtures.mailbox",
+    "tests.fixtures.postgres",
+    "tests.fixtures.stripe_simulator",
+    "tests.fixtures.temporal",
+]
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,147 @@
+"""The control API under `/_sim/`: turn the clock, script faults, look inside, start over."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import fields
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sandbox.stripe.errors import StripeError
+from sandbox.stripe.faults import Fault, FaultKind
+from sandbox.stripe.nouns import disputes
+from sandbox.stripe.pipeline import Pipeline
+from sandbox.stripe.state.account import DELIVERY, Account
+from sandbox.stripe.timekeeping import Timekeeper
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class ControlApi:
+    """The control endpoints of one simulator."""
+
+    def __init__(self, pipeline: Pipeline, timekeeper: Timekeeper) -> None:
+        self._pipeline = pipeline
+        self._timekeeper = timekeeper
+
+    def routes(self) -> list[Route]:
+        """Everything under `/_sim/`."""
+        table: list[tuple[str, str, Handler]] = [
+            ("GET", "/_sim/clock", self.clock),
+            ("POST", "/_sim/clock", self.turn),
+            ("GET", "/_sim/faults", self.faults),
+            ("POST", "/_sim/faults", self.script),
+            ("DELETE", "/_sim/faults", self.unscript),
+            ("GET", "/_sim/requests", self.requests),
+            ("GET", "/_sim/held", self.held),
+            ("POST", "/_sim/held/release", self.release),
+            ("GET", "/_sim/deliveries", self.deliveries),
+            ("POST", "/_sim/deliveries", self.deliver_again),
+            ("POST", "/_sim/disputes", self.dispute),
+            ("GET", "/_sim/violations", self.violations),
+            ("DELETE", "/_sim/violations", self.forgive),
+            ("GET", "/_sim/state", self.state),
+            ("POST", "/_sim/reset", self.reset),
+        ]
+        return [Route(path, _answering(handler), methods=[method]) for method, path, handler in table]
+
+    async def clock(self, request: Request) -> Response:
+        clock = self._pipeline.clock
+        return JSONResponse({"now": clock.now(), "lead": clock.lead})
+
+    async def turn(self, request: Request) -> Response:
+        seconds = (await request.json())["advance_seconds"]
+        if not isinstance(seconds, int) or seconds < 0:
+            raise ValueError(f"advance_seconds must be a whole number from 0, not {seconds!r}")
+        await self._timekeeper.turn(seconds)
+        return await self.clock(request)
+
+    async def faults(self, request: Request) -> Response:
+        return JSONResponse(self._pipeline.faults.listed())
+
+    async def script(self, request: Request) -> Response:
+        given: dict[str, Any] = await request.json()
+        known = {field.name for field in fields(Fault)} - {"id"}
+        if unknown := set(given) - known:
+            raise ValueError(f"a fault has no {sorted(unknown)}; it has {sorted(known)}")
+        given = {**given, "kind": FaultKind(given["kind"]), "attempts": tuple(given.get("attempts", ()))}
+        return JSONResponse(self._pipeline.faults.add(Fault(**given)).as_json())
+
+    async def unscript(self, request: Request) -> Response:
+        self._pipeline.faults.clear()
+        return JSONResponse([])
+
+    async def requests(self, request: Request) -> Response:
+        return JSONResponse(self._pipeline.journal.requests())
+
+    async def held(self, request: Request) -> Response:
+        return JSONResponse(self._pipeline.held.listed())
+
+    async def release(self, request: Request) -> Response:
+        given = await request.json()
+        return JSONResponse({"released": self._pipeline.held.release(given.get("request_id"))})
+
+    async def deliveries(self, request: Request) -> Response:
+        return JSONResponse(self._pipeline.store.all(DELIVERY))
+
+    async def deliver_again(self, request: Request) -> Response:
+        """Send an event once more to every endpoint that got it: at least once means sometimes twice."""
+        account = self._account()
+        event = account.find("event", (await request.json())["event"])
+        with account.store.transaction():
+            sent = {item["endpoint"] for item in account.store.related(DELIVERY, "event", event["id"])}
+            endpoints = [item for item in account.store.all("webhook_endpoint") if item["id"] in sent]
+            again = [account.queue_delivery(event, endpoint) for endpoint in endpoints]
+        self._timekeeper.wake()
+        return JSONResponse(again)
+
+    async def dispute(self, request: Request) -> Response:
+        """Have the customer's bank dispute a charge, as no request of the API can."""
+        given = await request.json()
+        account = self._account()
+        charge = account.find("charge", given["charge"])
+        with account.store.transaction():
+            disputes.opened(account, charge, given.get("reason", "fraudulent"), given.get("inquiry", False))
+        self._timekeeper.wake()
+        return JSONResponse(account.store.related("dispute", "charge", charge["id"])[-1])
+
+    async def violations(self, request: Request) -> Response:
+        return JSONResponse(self._pipeline.journal.violations)
+
+    async def forgive(self, request: Request) -> Response:
+        self._pipeline.journal.violations.clear()
+        return JSONResponse([])
+
+    async def state(self, request: Request) -> Response:
+        store = self._pipeline.store
+        return JSONResponse({kind: store.all(kind) for kind in store.kinds() if not kind.startswith("_")})
+
+    async def reset(self, request: Request) -> Response:
+        """An empty account, a clock that shows real time, no faults, no history."""
+        self._pipeline.held.release()
+        self._pipeline.faults.clear()
+        self._pipeline.store.clear()
+        self._pipeline.journal.clear()
+        return JSONResponse({"reset": True})
+
+    def _account(self) -> Account:
+        return Account(self._pipeline.store, self._pipeline.clock)
+
+
+def _answering(handler: Handler) -> Handler:
+    """The handler with its mistakes answered as sentences."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except KeyError as absent:
+            return JSONResponse({"error": f"the body must have {absent}"}, status_code=400)
+        except ValueError as problem:
+            return JSONResponse({"error": str(problem)}, status_code=400)
+        except StripeError as refusal:
+            return JSONResponse({"error": refusal.message}, status_code=refusal.status)
+
+    return answer

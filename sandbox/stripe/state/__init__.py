@@ -1,0 +1,1 @@
+"""What the simulator knows: its objects, kept on disk when asked to, and the account as one request sees it."""

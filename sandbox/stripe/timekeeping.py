@@ -1,0 +1,58 @@
+"""What happens because time passes: webhook retries and appointments, in real time and when the clock is turned."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sandbox.stripe import appointments
+from sandbox.stripe.state.account import Account
+from sandbox.stripe.webhooks import Postman
+
+IDLE_SECONDS = 3600.0
+
+
+class Timekeeper:
+    """Does everything whose time has come, and sleeps until the next thing."""
+
+    def __init__(self, account: Account, postman: Postman) -> None:
+        self._account = account
+        self._postman = postman
+        self._something_new = asyncio.Event()
+
+    def wake(self) -> None:
+        """There may be something to do now."""
+        self._something_new.set()
+
+    async def run(self) -> None:
+        """Keep time until cancelled."""
+        while True:
+            self._something_new.clear()
+            await self._keep()
+            due = self._next_due()
+            pause = IDLE_SECONDS if due is None else max(0.01, due - self._account.now())
+            try:
+                async with asyncio.timeout(pause):
+                    await self._something_new.wait()
+            except TimeoutError:
+                continue
+
+    async def turn(self, seconds: int) -> None:
+        """Let `seconds` pass, stopping at each moment at which something is due; returns when all of it is done."""
+        clock = self._account.clock
+        target = clock.now() + seconds
+        while True:
+            await self._keep()
+            due = self._next_due()
+            if due is None or due > target:
+                break
+            clock.advance(max(0, due - clock.now()))
+        clock.advance(max(0, target - clock.now()))
+        self.wake()
+
+    async def _keep(self) -> None:
+        appointments.keep_due(self._account)
+        await self._postman.deliver_due()
+
+    def _next_due(self) -> int | None:
+        moments = (appointments.next_due(self._account.store), self._postman.next_due())
+        return min((moment for moment in moments if moment is not None), default=None)

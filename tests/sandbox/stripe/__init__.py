@@ -1,0 +1,1 @@
+"""The Stripe simulator, spoken to by the real SDK."""
