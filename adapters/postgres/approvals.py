@@ -134,8 +134,7 @@ class Approvals:
                 decided_by=signer.operator_id,
                 decided_role=signer.role.value,
                 decided_at=decision.decided_at,
-                reason=decision.reason,
-                signature=decision.signature,
+                signed_decision=decision.model_dump(mode="json"),
             )
         )
         if decision.verdict is Verdict.REJECT:

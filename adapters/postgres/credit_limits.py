@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, tuple_
 
+from adapters import operator_keys
 from adapters.postgres.invoices import lock_revisions
-from adapters.postgres.tables import approvals, credit_notes, credits, effects, invoices, tenants
+from adapters.postgres.tables import approvals, credit_notes, credits, effects, invoices, operators, tenants
 from adapters.postgres.tables.effects import ApprovalState
 from billing.authority import LADDER, Role, level_for
+from billing.cases import SignedDecision, Verdict
 from billing.corrections import sha256_of
 from billing.effects import Effect, EffectKind, EffectState
 from billing.failures import BillingFailure, FailureCode
@@ -125,13 +128,21 @@ def objection_to_sending(
 
 
 def answers(connection: Connection, effect: Effect) -> list[Role]:
-    """The roles of the people who approved exactly the frozen request."""
-    approved = select(approvals.c.decided_role).where(
-        approvals.c.op_key == effect.op_key,
-        approvals.c.state == ApprovalState.APPROVED.value,
-        approvals.c.request_sha256 == effect.request_sha256,
+    """The roles of the operators who approved exactly the frozen request, as their signatures prove once more: a row
+    written past the application counts for nothing."""
+    approved = (
+        select(approvals.c.approval_id, approvals.c.decided_role, approvals.c.signed_decision, operators)
+        .join(operators, operators.c.operator_id == approvals.c.decided_by)
+        .where(approvals.c.op_key == effect.op_key, approvals.c.state == ApprovalState.APPROVED.value)
     )
-    return [Role(role) for role in connection.execute(approved).scalars()]
+    return [Role(row.decided_role) for row in connection.execute(approved) if _signed_for(effect, row)]
+
+
+def _signed_for(effect: Effect, row: Row[Any]) -> bool:
+    decision = SignedDecision.model_validate(row.signed_decision)
+    says = (decision.approval_id, decision.operator_id, decision.verdict, decision.request_sha256)
+    needed = (row.approval_id, row.operator_id, Verdict.APPROVE, effect.request_sha256)
+    return says == needed and operator_keys.verify(decision, row.public_key)
 
 
 def path_of(connection: Connection, op_key: str) -> tuple[Role, ...]:

@@ -64,8 +64,7 @@ APPROVALS = r"""
         decided_by text,
         decided_role text,
         decided_at timestamptz,
-        reason text,
-        signature text,
+        signed_decision jsonb,
         constraint pk_approvals primary key (approval_id),
         constraint uq_approvals_op_key_position unique (op_key, position),
         constraint uq_approvals_op_key_decided_by unique (op_key, decided_by),
@@ -82,7 +81,7 @@ APPROVALS = r"""
         constraint ck_approvals_decided_by_somebody check (
             (state in ('approved',
             'rejected')) = (decided_by is not null and decided_role is not null
-            and decided_at is not null and signature is not null)
+            and decided_at is not null and signed_decision is not null)
         ),
         constraint ck_approvals_position_counts_from_one check (position >= 1),
         constraint ck_approvals_expires_after_asking check (expires_at > asked_at),

@@ -77,6 +77,7 @@ effects = Table(
 )
 
 # The approval id is `<op_key>/a<position>`. `role` climbs while nobody answers; `decided_role` is the role of whoever did.
+# `signed_decision` is billing.cases.SignedDecision: its signature is checked again before anything leaves.
 approvals = Table(
     "approvals",
     metadata,
@@ -93,8 +94,7 @@ approvals = Table(
     Column("decided_by", ForeignKey("operators.operator_id")),
     Column("decided_role", Text),
     moment("decided_at", nullable=True),
-    Column("reason", Text),
-    Column("signature", Text),
+    Column("signed_decision", Json),
     UniqueConstraint("op_key", "position"),
     # Each role of a path is answered by a different person.
     UniqueConstraint("op_key", "decided_by"),
@@ -105,7 +105,7 @@ approvals = Table(
     CheckConstraint("decided_by <> requested_by", name="another_person_decides"),
     CheckConstraint(
         "(state in ('approved', 'rejected')) = (decided_by is not null and decided_role is not null "
-        "and decided_at is not null and signature is not null)",
+        "and decided_at is not null and signed_decision is not null)",
         name="decided_by_somebody",
     ),
     CheckConstraint("position >= 1", name="position_counts_from_one"),

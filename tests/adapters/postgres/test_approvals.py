@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import product
 
@@ -11,10 +10,9 @@ import pytest
 
 from adapters import operator_keys
 from billing.authority import Role
-from billing.cases import DecisionReceipt, PendingApproval, SignedDecision, Verdict
+from billing.cases import PendingApproval, SignedDecision, Verdict
 from billing.corrections import Proposal
 from billing.failures import BillingFailure, FailureCode
-from billing.policy.standard import STANDARD
 from tests.adapters.postgres.company import Company
 
 # Who may answer a question that is put to a role: that role, or one above it on the ladder.
@@ -302,54 +300,3 @@ def test_expiring_or_climbing_after_the_answer_changes_nothing(company: Company,
 
     assert company.rows("select role, state from approvals") == [{"role": "lead", "state": "approved"}]
     assert effect_state(company) == "intended"
-
-
-def test_a_lead_is_refused_once_the_tenants_credits_have_outgrown_the_limit(
-    company: Company, asked: PendingApproval
-) -> None:
-    other = company.propose("101.00", ticket_id="T-2", path=(Role.VP,))
-    company.answer(company.ask(other), Role.VP)
-
-    by_lead, by_vp = company.answer(asked, Role.LEAD), company.answer(asked, Role.VP)
-
-    assert by_lead.message == (
-        "with this credit the tenant's credits of the last 30 days add up to USD 501.00, which needs vp; "
-        "lead-1@ops.example is lead"
-    )
-    assert (by_lead.accepted, by_vp.accepted) == (False, True)
-
-
-def test_the_limits_are_those_of_the_tenants_own_policy(company: Company, asked: PendingApproval) -> None:
-    limits = STANDARD.credits.model_copy(
-        update={"lead_limit": asked.amount - asked.amount.portion(STANDARD.sla.warn_at)}
-    )
-    company.tenants.carry_policy("acme", STANDARD.model_copy(update={"version": "acme-1", "credits": limits}))
-
-    receipt = company.answer(asked, Role.LEAD)
-
-    assert not receipt.accepted
-    assert "which needs vp" in receipt.message
-
-
-@pytest.mark.parametrize("attempt", range(5))
-def test_of_two_approvers_at_the_same_moment_one_counts(company: Company, asked: PendingApproval, attempt: int) -> None:
-    tokens = [company.tokens[Role.LEAD], company.hire(Role.LEAD, "lead-2@ops.example")]
-    verdicts = [Verdict.APPROVE, Verdict.REJECT if attempt % 2 else Verdict.APPROVE]
-    decisions = [company.signed(asked, Role.LEAD, v, token=t) for v, t in zip(verdicts, tokens, strict=True)]
-
-    with ThreadPoolExecutor(2) as pool:
-        receipts: list[DecisionReceipt] = list(pool.map(company.approvals.decide, decisions))
-
-    assert sorted(receipt.accepted for receipt in receipts) == [False, True]
-    assert len(refusals(company)) == 1
-
-
-def test_two_approvals_at_the_same_moment_never_exceed_a_limit_together(company: Company) -> None:
-    asked = [company.ask(company.propose("260.00", ticket_id=f"T-{n}", path=(Role.LEAD,))) for n in (1, 2)]
-    decisions = [company.signed(question, Role.LEAD) for question in asked]
-
-    with ThreadPoolExecutor(2) as pool:
-        receipts = list(pool.map(company.approvals.decide, decisions))
-
-    assert sorted(receipt.accepted for receipt in receipts) == [False, True]
-    assert "USD 520.00, which needs vp" in refusals(company)[0]

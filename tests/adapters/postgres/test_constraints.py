@@ -66,9 +66,9 @@ BROKEN = [
      "values ('x', 'credit', 'c', 'intended', '{}', repeat('0', 64))", "credit_amount"),
     ("update approvals set state = 'approved'", "decided_by_somebody"),
     ("update approvals set state = 'approved', decided_by = 'lead-1@ops.example', decided_role = 'lead', "
-     "decided_at = now(), signature = 'x', requested_by = 'lead-1@ops.example'", "another_person_decides"),
+     "decided_at = now(), signed_decision = '{}', requested_by = 'lead-1@ops.example'", "another_person_decides"),
     ("update approvals set state = 'approved', decided_by = 'nobody@ops.example', decided_role = 'lead', "
-     "decided_at = now(), signature = 'x'", "fk_approvals_decided_by"),
+     "decided_at = now(), signed_decision = '{}'", "fk_approvals_decided_by"),
     ("update approvals set expires_at = asked_at", "expires_after_asking"),
     ("insert into approvals select 'x', op_key, position, role, question, request_sha256, requested_by, state, asked_at, "
      "expires_at from approvals", "uq_approvals_op_key_position"),

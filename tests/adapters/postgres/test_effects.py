@@ -176,6 +176,26 @@ def test_a_credit_marked_intended_by_hand_still_needs_its_approvals(company: Com
     assert code_of(refused) is FailureCode.NOT_APPROVED
 
 
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "update approvals set signed_decision = jsonb_set(signed_decision, '{signature}', '\"AAAA\"')",
+        "update approvals set signed_decision = jsonb_set(signed_decision, '{operator_id}', '\"vp-1@ops.example\"')",
+        "update approvals set decided_by = 'vp-1@ops.example', decided_role = 'vp'",
+        "update approvals set approval_id = 'dispute/T-1/credit/r1.1/a2'",
+    ],
+)
+def test_an_approval_row_that_no_signature_proves_lets_nothing_leave(company: Company, forged: str) -> None:
+    proposal = company.propose("400.00", path=(Role.LEAD,))
+    company.answer(company.ask(proposal), Role.LEAD)
+    company.run(forged)
+
+    with pytest.raises(BillingFailure, match="still needs 1 approvals") as refused:
+        company.effects.claim(CREDIT)
+
+    assert code_of(refused) is FailureCode.NOT_APPROVED
+
+
 def test_an_amount_changed_after_the_approval_is_noticed_even_past_the_trigger(company: Company) -> None:
     proposal = company.propose("400.00", path=(Role.LEAD,))
     company.answer(company.ask(proposal), Role.LEAD)
