@@ -14,6 +14,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(disputes.app, name="dispute")
@@ -50,7 +51,8 @@ def runbooks(
 
     Exit codes: 0 done, 2 something you typed or set is wrong, 1 anything else.
     """
-    context.obj = Session(data)
+    session = context.obj = Session(data)
+    context.call_on_close(session.close)
 
 
 def main() -> None:

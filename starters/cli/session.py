@@ -52,6 +52,11 @@ class Session:
     def books(self) -> Books:
         return open_books(self.settings)
 
+    def close(self) -> None:
+        """Give the database's connections back, if there were any."""
+        if "books" in vars(self):
+            self.books.engine.dispose()
+
     def ask(self, question: Callable[[Client], Awaitable[Answer]]) -> Answer:
         """Ask Temporal something and wait for the answer."""
 
