@@ -1,12 +1,15 @@
-"""The services every test may ask for."""
+"""The services every test may ask for, with the schema and the search attributes of this product."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
+from temporalio.common import SearchAttributeKey
 
 import migrations
+from workflows.blocks import attributes
 
 pytest_plugins = [
     "tests.fixtures.mailbox",
@@ -20,3 +23,14 @@ pytest_plugins = [
 def prepare_database() -> Callable[[str], None]:
     """Every database a test asks for has the newest schema."""
     return migrations.upgrade
+
+
+@pytest.fixture(scope="session")
+def search_attributes() -> Sequence[SearchAttributeKey[Any]]:
+    """Those that the runbooks set."""
+    makers: dict[str, Callable[[str], SearchAttributeKey[Any]]] = {
+        "Keyword": SearchAttributeKey.for_keyword,
+        "Datetime": SearchAttributeKey.for_datetime,
+        "Bool": SearchAttributeKey.for_bool,
+    }
+    return [makers[kind](name) for name, kind in attributes.ALL.items()]
