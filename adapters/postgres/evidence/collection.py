@@ -1,0 +1,59 @@
+"""One collection at a time for a case, on one snapshot: files and facts show the same moment of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from sqlalchemy import Connection, Engine, text
+
+from adapters.postgres.engine import transaction
+from adapters.postgres.evidence.pulse import PATIENCE
+from billing.failures import BillingFailure, FailureCode
+
+_TRY_LOCK = text("select pg_try_advisory_lock(hashtextextended(:evidence_id, 0))")
+_UNLOCK = text("select pg_advisory_unlock(hashtextextended(:evidence_id, 0))")
+
+# Exports outlast the ordinary limits; ISO dates in UTC are what the files promise, whatever the role's own settings.
+_SETTINGS = text("""
+    select set_config(name, value, true)
+    from (
+        values ('statement_timeout', :patience), ('idle_in_transaction_session_timeout', :patience),
+            ('work_mem', '64MB'), ('jit', 'off'), ('datestyle', 'ISO'), ('timezone', 'UTC')
+    ) as setting(name, value)
+""")
+
+
+@contextmanager
+def sole_collector(engine: Engine, evidence_id: str) -> Iterator[None]:
+    """Keep a second attempt of the same collection out while the first one is at work; raises UNAVAILABLE then.
+
+    The lock belongs to a session of its own: a snapshot taken before the lock could miss what the other has recorded.
+    """
+    with transaction(engine.execution_options(isolation_level="AUTOCOMMIT")) as session:
+        if not session.execute(_TRY_LOCK, {"evidence_id": evidence_id}).scalar_one():
+            raise BillingFailure(
+                FailureCode.UNAVAILABLE, f"evidence {evidence_id} is being collected by another attempt"
+            )
+        try:
+            yield
+        finally:
+            session.execute(_UNLOCK, {"evidence_id": evidence_id})
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """One repeatable-read transaction with room for large sorts and long statements."""
+    patience = f"{PATIENCE.total_seconds():.0f}s"
+    try:
+        with transaction(engine.execution_options(isolation_level="REPEATABLE READ")) as connection:
+            connection.execute(_SETTINGS, {"patience": patience})
+            yield connection
+    except psycopg.OperationalError as failure:  # COPY is spoken to the driver, past SQLAlchemy's own translation
+        words = str(failure).strip().splitlines()[0]
+        raise BillingFailure(FailureCode.UNAVAILABLE, f"Postgres is not available: {words}") from failure
+    except OSError as failure:
+        raise BillingFailure(
+            FailureCode.UNAVAILABLE, f"evidence files cannot be written: {failure.strerror or failure}"
+        ) from failure
