@@ -12,7 +12,7 @@ from activities.clock import wall_clock
 from console import approvals, cases, health, invoices, webhooks
 from console.bodies import BoundBodies
 from console.desk import Desk
-from console.errors import explain_errors
+from console.errors import REFUSALS, explain_errors
 from console.metrics import CountRequests, Metrics
 from settings import Settings
 from starters.books import Books
@@ -35,6 +35,7 @@ def create_app(
     explain_errors(app)
     app.add_middleware(BoundBodies)
     app.add_middleware(CountRequests, metrics=metrics)
-    for part in (webhooks, approvals, cases, invoices, health):
-        app.include_router(part.router)
+    app.include_router(health.router)
+    for part in (webhooks, approvals, cases, invoices):
+        app.include_router(part.router, responses=REFUSALS)
     return app

@@ -9,17 +9,14 @@ from starlette.concurrency import run_in_threadpool
 from billing.cases import DecisionReceipt, PendingApproval, Verdict
 from billing.failures import BillingFailure, FailureCode
 from console.desk import AtDesk, Desk
-from console.errors import ErrorAnswer, Refusal
+from console.errors import Refusal
 from console.operators import MayDecide, Signed, SignedIn
 from console.wishes import DecisionWish, ReasonWish
 from starters import decisions
 
 log = structlog.get_logger("console")
 
-router = APIRouter(
-    tags=["approvals"],
-    responses={code: {"model": ErrorAnswer} for code in (401, 403, 404, 409, 422, 503)},
-)
+router = APIRouter(tags=["approvals"])
 
 # An id with slashes, as lists show it.
 ApprovalId = Annotated[str, Path(pattern=r"^[\x21-\x7e]{1,300}$", examples=["dispute/T-1042/credit/r1.1/a1"])]

@@ -24,7 +24,7 @@ from billing.disputes import Ticket
 from billing.failures import BillingFailure, FailureCode
 from billing.money import Money
 from console.desk import AtDesk
-from console.errors import ErrorAnswer, FieldError, Refusal
+from console.errors import FieldError, Refusal
 from console.operators import MayConverse, MayDeEscalate, MayJudge, MayRepair, SignedIn
 from console.webhooks import Accepted, open_checked
 from console.wishes import JudgementWish, QuestionWish, ReasonWish, ReplyWish, WithdrawalWish
@@ -32,9 +32,7 @@ from starters import disputes, listing, stories
 from starters.intake import harmless, harmless_reply, harmless_withdrawal
 from starters.listing import CaseLine
 
-router = APIRouter(
-    tags=["cases"], responses={code: {"model": ErrorAnswer} for code in (401, 403, 404, 409, 413, 422, 503)}
-)
+router = APIRouter(tags=["cases"])
 
 # How far back the summary looks when nobody says: the window in which patterns are looked for (D10).
 SUMMARY_WINDOW = timedelta(days=30)

@@ -55,6 +55,12 @@ class ErrorAnswer(BaseModel):
     error: ErrorBody
 
 
+# What any route may answer besides what it is for; a 400 is for what is no JSON.
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorAnswer} for status in (400, 401, 403, 404, 409, 413, 422, 503)
+}
+
+
 class Refusal(HTTPException):
     """A request that is answered with an error; an HTTPException, so that FastAPI lets it pass while it reads a body."""
 

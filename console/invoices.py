@@ -6,7 +6,6 @@ from fastapi import APIRouter, Request, Response
 
 from billing.invoices import Invoice
 from console.desk import AtDesk
-from console.errors import ErrorAnswer
 from console.operators import SignedIn
 
 router = APIRouter(tags=["invoices"])
@@ -15,7 +14,7 @@ router = APIRouter(tags=["invoices"])
 @router.get(
     "/billing/invoices/{invoice_id}",
     response_model=Invoice,
-    responses={304: {"description": "unchanged since the ETag in If-None-Match"}, 404: {"model": ErrorAnswer}},
+    responses={304: {"description": "unchanged since the ETag in If-None-Match"}},
 )
 def invoice(invoice_id: str, request: Request, desk: AtDesk, operator: SignedIn) -> Response:
     """One document with its lines; amounts in minor units. A correction is another document that names this one."""

@@ -40,6 +40,26 @@ class TicketWithdrawn(_Event):
     withdrawal: Withdrawal
 
 
+# What a support desk sends first.
+EXAMPLE: dict[str, object] = {
+    "event": "created",
+    "ticket": {
+        "ticket_id": "T-1042",
+        "tenant_id": "acme",
+        "period": "2026-10",
+        "meters": ["api_calls"],
+        "category": "usage_calculation",
+        "claimed_amount": "100.00",
+        "billed_amount": "148.20",
+        "currency": "USD",
+        "requester": {"name": "Accounts", "email": "accounts@acme.example"},
+        "subject": "Too much on our October bill",
+        "description": "We count fewer calls than you do.",
+        "evidence": [{"name": "calls.csv", "link": "https://files.acme.example/calls.csv"}],
+        "opened_at": "2026-11-21T09:00:00Z",
+    },
+}
+
 TicketEvent = Annotated[TicketCreated | CustomerReplied | TicketWithdrawn, Field(discriminator="event")]
 
 _EVENTS: TypeAdapter[TicketCreated | CustomerReplied | TicketWithdrawn] = TypeAdapter(TicketEvent)

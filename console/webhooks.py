@@ -6,9 +6,10 @@ when it opens. While Temporal is away the answer is 503, and the desk sends the 
 
 import asyncio
 import hashlib
+from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
@@ -16,7 +17,7 @@ from billing.cases import Opening
 from billing.disputes import Ticket, case_id
 from billing.failures import BillingFailure, FailureCode
 from console.desk import AtDesk, Desk
-from console.errors import ErrorAnswer, FieldError, Refusal, shown
+from console.errors import FieldError, Refusal, shown
 from console.signatures import (
     SIGNATURE_HEADER,
     TIMESTAMP_HEADER,
@@ -25,7 +26,14 @@ from console.signatures import (
     objection,
     zendesk_objection,
 )
-from console.ticket_events import CustomerReplied, TicketCreated, TicketWithdrawn, read_event, read_zendesk_event
+from console.ticket_events import (
+    EXAMPLE,
+    CustomerReplied,
+    TicketCreated,
+    TicketWithdrawn,
+    read_event,
+    read_zendesk_event,
+)
 from starters import disputes
 from starters.intake import is_registered, problems
 
@@ -44,43 +52,57 @@ class Accepted(BaseModel):
     created: bool = False
 
 
-_ANSWERS: dict[int | str, dict[str, object]] = {
-    code: {"model": ErrorAnswer} for code in (400, 401, 404, 409, 413, 422, 503)
-}
+# Bodies are read raw, since their bytes are signed; this is what describes them.
+def _described(example: dict[str, object]) -> dict[str, object]:
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"type": "object"}, "example": example}},
+        }
+    }
 
 
-@router.post("/webhooks/tickets", status_code=202, responses=_ANSWERS)
-async def ticket_webhook(request: Request, desk: AtDesk) -> Accepted:
-    """Take one event, signed as `v1=<hex HMAC-SHA256 of "timestamp.body">`; sending it twice changes nothing."""
+@router.post("/webhooks/tickets", status_code=202, openapi_extra=_described(EXAMPLE))
+async def ticket_webhook(
+    request: Request,
+    desk: AtDesk,
+    timestamp: Annotated[str | None, Header(alias=TIMESTAMP_HEADER, description="whole seconds since 1970")] = None,
+    signature: Annotated[
+        str | None, Header(alias=SIGNATURE_HEADER, description="v1=<hex>, several with commas")
+    ] = None,
+) -> Accepted:
+    """Take one event: `created` with a ticket, `replied` with a reply, `withdrawn` with a withdrawal.
+
+    It is signed with HMAC-SHA256 over `<timestamp>.<body>`, not more than 300 seconds ago. Sending it twice changes
+    nothing.
+    """
     with desk.metrics.counting_tickets("tickets"):
-        body = await request.body()
-        problem = objection(
-            body,
-            timestamp=request.headers.get(TIMESTAMP_HEADER),
-            signature=request.headers.get(SIGNATURE_HEADER),
-            secrets=desk.settings.ticket_webhook_secrets,
-            now=desk.now(),
-        )
-        if problem:
+        body, secrets = await request.body(), desk.settings.ticket_webhook_secrets
+        if problem := objection(body, timestamp=timestamp, signature=signature, secrets=secrets, now=desk.now()):
             raise Refusal(401, "not_signed", problem)
         return await take(read_event(body), hashlib.sha256(body).hexdigest(), desk)
 
 
-@router.post("/webhooks/zendesk", status_code=202, responses={**_ANSWERS, 204: {"description": "not the customer's"}})
-async def zendesk_webhook(request: Request, desk: AtDesk) -> Response:
-    """The same for a Zendesk trigger, whose body is described in `adapters/zendesk.py`, signed by Zendesk."""
+@router.post(
+    "/webhooks/zendesk",
+    status_code=202,
+    response_model=Accepted,
+    responses={204: {"description": "a comment that is not the customer's, or not public"}},
+    openapi_extra=_described({"event": "commented", "ticket": {"id": 4711}, "comment": {"id": 99, "body": "..."}}),
+)
+async def zendesk_webhook(
+    request: Request,
+    desk: AtDesk,
+    timestamp: Annotated[str | None, Header(alias=ZENDESK_TIMESTAMP_HEADER)] = None,
+    signature: Annotated[str | None, Header(alias=ZENDESK_SIGNATURE_HEADER)] = None,
+) -> Response:
+    """The same for a Zendesk trigger, signed by Zendesk; `adapters/zendesk.py` describes the body."""
     with desk.metrics.counting_tickets("zendesk"):
         body, secret = await request.body(), desk.settings.zendesk_webhook_secret
         if secret is None:
             raise Refusal(404, "not_configured", "set RUNBOOKS_ZENDESK_WEBHOOK_SECRET to accept tickets from Zendesk")
-        problem = zendesk_objection(
-            body,
-            timestamp=request.headers.get(ZENDESK_TIMESTAMP_HEADER),
-            signature=request.headers.get(ZENDESK_SIGNATURE_HEADER),
-            secret=secret.get_secret_value(),
-            now=desk.now(),
-        )
-        if problem:
+        key = secret.get_secret_value()
+        if problem := zendesk_objection(body, timestamp=timestamp, signature=signature, secret=key, now=desk.now()):
             raise Refusal(401, "not_signed", problem)
         event = read_zendesk_event(body)
         if event is None:

@@ -1,0 +1,63 @@
+"""The HTTP side against its own description: whatever is sent, the answer is one that it announces."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from billing.money import Money
+from console.ticket_events import EXAMPLE, TicketCreated, read_event
+from tests.console.caller import Caller
+
+EXAMPLES = 12
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+
+
+@pytest.mark.parametrize("operator_id", ["vp-1", None])
+async def test_no_request_breaks_the_console_or_gets_an_answer_it_does_not_announce(
+    caller: Caller, operator_id: str | None
+) -> None:
+    headers = {"Authorization": f"Bearer {caller.desk.tokens[operator_id]}"} if operator_id else {}
+
+    def ask_everything() -> list[str]:
+        schema = schemathesis.openapi.from_asgi("/openapi.json", caller.app)
+        asked = []
+        for result in schema.get_all_operations():
+            operation = result.ok()
+            _fuzz(operation, headers)
+            asked.append(operation.label)
+        return asked
+
+    asked = await asyncio.to_thread(ask_everything)
+
+    assert len(asked) > 15
+
+
+def _fuzz(operation: schemathesis.schemas.APIOperation, headers: dict[str, str]) -> None:
+    bounded = settings(
+        max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True
+    )
+
+    @bounded
+    @given(case=operation.as_strategy())
+    def fuzzed(case: schemathesis.Case) -> None:
+        case.call_and_validate(headers=headers, checks=CHECKS)
+
+    fuzzed()
+
+
+def test_the_example_of_a_ticket_is_one_that_is_read() -> None:
+    event = read_event(json.dumps(EXAMPLE).encode())
+
+    assert isinstance(event, TicketCreated)
+    assert event.ticket.disputed == Money(minor=48_20, currency="USD")
