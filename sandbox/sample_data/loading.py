@@ -29,6 +29,7 @@ Progress = Callable[[str], None]
 # As many tenants are written at a time as there are shares; each share is one transaction.
 SHARES = 2
 ONE_AT_A_TIME = 7_246_112
+TOLD_EVERY = 10
 STATEMENT_TIMEOUT = timedelta(minutes=5)
 
 
@@ -124,7 +125,12 @@ def _share(engine: Engine, streams: Sequence[Stream]) -> int:
 
 def _mirror(engine: Engine, stripe_url: str, stripe_key: str, progress: Progress) -> None:
     client = stripe.StripeClient(stripe_key, base_addresses={"api": stripe_url}, max_network_retries=2)
-    mirror(engine, client, lambda left: progress(f"customers and invoices at Stripe, {left} customers to go"))
+
+    def tell(left: int) -> None:
+        if left % TOLD_EVERY == 0:
+            progress(f"customers and invoices at Stripe, {left} customers to go")
+
+    mirror(engine, client, tell)
 
 
 def _there(engine: Engine, rows: Exists) -> bool:
