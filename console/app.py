@@ -9,13 +9,13 @@ from fastapi import FastAPI
 from temporalio.client import Client
 
 from activities.clock import wall_clock
+from adapters.postgres.books import Books
 from console import approvals, cases, health, invoices, webhooks
 from console.bodies import BoundBodies
 from console.desk import Desk
 from console.errors import REFUSALS, explain_errors
 from console.metrics import CountRequests, Metrics
 from settings import Settings
-from starters.books import Books
 
 _ABOUT = """Billing runbooks over HTTP.
 

@@ -10,9 +10,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 from temporalio.client import Client
 
+from adapters.postgres.books import Books
 from console.metrics import Metrics
 from settings import Settings
-from starters.books import Books
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from adapters.postgres.books import Books
 from billing.cases import CustomerReply, Withdrawal
 from billing.disputes import Ticket, case_id
 from billing.redaction import redact_card_numbers
 from billing.triage import intake_problems
-from starters.books import Books
 
 # The replacement may be longer than the number was; a text must still fit its field when it is read again.
 _LINE, _TEXT = 300, 20_000

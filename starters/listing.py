@@ -10,11 +10,11 @@ import asyncio
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from temporalio.client import Client, WorkflowExecution
 
+from adapters.postgres.books import Books
 from adapters.postgres.case_list import CaseRow
 from billing.cases import Ending, Stage
 from billing.failures import BillingFailure, FailureCode
 from billing.money import Money
-from starters.books import Books
 from starters.connect import reaching_temporal
 from starters.disputes import RUNBOOK
 from workflows.blocks import attributes

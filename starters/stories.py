@@ -8,12 +8,12 @@ from decimal import Decimal
 
 from temporalio.client import Client
 
+from adapters.postgres.books import Books
 from adapters.postgres.case_list import CaseRow
 from billing.cases import CaseStory, ClockView, Stage, StoryLine
 from billing.clocks import Clock, Milestone
 from billing.failures import BillingFailure, FailureCode
 from starters import disputes
-from starters.books import Books
 
 _AWAY_OR_FORGOTTEN = frozenset({FailureCode.UNAVAILABLE, FailureCode.NOT_FOUND})
 

@@ -12,10 +12,11 @@ from typing import TypeVar
 
 from temporalio.client import Client
 
+from adapters.postgres.books import Books
 from adapters.postgres.operators import Operator
 from billing.disputes import case_id
 from settings import Settings, load_settings
-from starters.books import Books, open_books
+from starters.books import open_books
 from starters.cli.mistakes import BadInputError
 from starters.connect import connected
 from starters.permissions import Deed, identified, permit
@@ -55,7 +56,7 @@ class Session:
     def close(self) -> None:
         """Give the database's connections back, if there were any."""
         if "books" in vars(self):
-            self.books.engine.dispose()
+            self.books.close()
 
     def ask(self, question: Callable[[Client], Awaitable[Answer]]) -> Answer:
         """Ask Temporal something and wait for the answer."""

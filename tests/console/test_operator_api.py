@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from adapters.operator_keys import new_token
+from adapters.postgres.books import Books
 from adapters.postgres.cases import Cases
 from adapters.postgres.engine import open_engine
 from adapters.postgres.operators import Operator
@@ -21,7 +22,6 @@ from billing.disputes import Severity, Ticket, case_id
 from billing.money import Money
 from billing.policy.standard import STANDARD
 from settings import Settings
-from starters.books import books_over
 from starters.connect import connect
 from starters.permissions import ROLES_FOR, Deed
 from tests.console.caller import Caller, calling, created
@@ -241,7 +241,7 @@ async def test_a_decision_is_signed_by_who_signed_in_and_its_refusal_is_told(
 
 
 async def test_without_the_database_operators_are_asked_to_come_back(desk: CaseDesk) -> None:
-    away = books_over(open_engine(f"postgresql://nobody@{NOBODY_LISTENS}/nothing"))
+    away = Books.over(open_engine(f"postgresql://nobody@{NOBODY_LISTENS}/nothing"))
 
     async with calling(replace(desk, books=away)) as caller:
         answer = await caller.asks("lead-1", "GET", "/approvals")

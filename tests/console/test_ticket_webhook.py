@@ -12,12 +12,12 @@ import pytest
 from structlog.testing import capture_logs
 from temporalio.client import WorkflowHandle
 
+from adapters.postgres.books import Books
 from adapters.postgres.engine import open_engine
 from console.app import create_app
 from console.bodies import LARGEST_BODY_BYTES
 from console.signatures import SIGNATURE_HEADER
 from settings import Settings, SettingsError
-from starters.books import books_over
 from starters.connect import connect
 from tests.console.caller import Caller, calling, created
 from tests.starters.desk import NOBODY_LISTENS, SECRET, CaseDesk, plain_ticket
@@ -247,7 +247,7 @@ async def test_without_the_database_a_ticket_is_still_accepted(desk: CaseDesk) -
     engine = open_engine(f"postgresql://nobody@{NOBODY_LISTENS}/nothing")
     ticket = plain_ticket(tenant_id="unheard-of")
 
-    async with calling(replace(desk, books=books_over(engine))) as caller:
+    async with calling(replace(desk, books=Books.over(engine))) as caller:
         first = await caller.send_ticket(created(ticket))
         again = await caller.send_ticket(created(ticket))
 

@@ -9,9 +9,9 @@ import pytest
 import pytest_asyncio
 from temporalio.testing import WorkflowEnvironment
 
+from adapters.postgres.books import Books
 from adapters.postgres.engine import open_engine
 from sandbox.postgres import PostgresServer
-from starters.books import Books, books_over
 from tests.starters.desk import CaseDesk, a_desk
 from tests.workflows.world import World
 
@@ -31,7 +31,7 @@ def company(postgres_server: PostgresServer, database_maker: Callable[[str], Non
 
 @pytest.fixture(scope="session")
 def books(company: World) -> Books:
-    return books_over(company.engine)
+    return Books.over(company.engine)
 
 
 @pytest_asyncio.fixture(scope="session")

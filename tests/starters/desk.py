@@ -13,12 +13,12 @@ from pydantic import SecretStr
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from adapters.postgres.books import Books
 from billing.cases import CaseStory
 from billing.disputes import Ticket, case_id
 from sandbox.ports import free_port
 from settings import Settings
 from starters import disputes
-from starters.books import Books
 from tests.starters.stand_in import StandIn
 from tests.workflows.world import METER, PERIOD, World
 

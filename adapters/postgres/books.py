@@ -1,0 +1,63 @@
+"""The books as people read them: every adapter that lists and looks up, over one engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from sqlalchemy import Engine, text
+
+from adapters.policies import Policies
+from adapters.postgres.approvals import Approvals
+from adapters.postgres.case_evidence import CaseEvidence
+from adapters.postgres.case_list import CaseList
+from adapters.postgres.decisions import DecisionLog
+from adapters.postgres.engine import transaction
+from adapters.postgres.invoices import Invoices
+from adapters.postgres.operators import Operators
+from adapters.postgres.sent_mail import SentMail
+from adapters.postgres.tenants import Tenants
+from billing.failures import BillingFailure
+
+
+@dataclass(frozen=True)
+class Books:
+    """Every method of every part raises BillingFailure(UNAVAILABLE) while the database is away."""
+
+    engine: Engine
+    tenants: Tenants
+    invoices: Invoices
+    cases: CaseList
+    approvals: Approvals
+    operators: Operators
+    decisions: DecisionLog
+    mail: SentMail
+    evidence: CaseEvidence
+
+    @classmethod
+    def over(cls, engine: Engine, *, speed: int = 1) -> Self:
+        """The books over an engine; `speed` divides the policy's durations."""
+        return cls(
+            engine=engine,
+            tenants=Tenants(engine),
+            invoices=Invoices(engine),
+            cases=CaseList(engine),
+            approvals=Approvals(engine, Policies(engine, speed)),
+            operators=Operators(engine),
+            decisions=DecisionLog(engine),
+            mail=SentMail(engine),
+            evidence=CaseEvidence(engine),
+        )
+
+    def answer(self) -> bool:
+        """Whether the database takes a question now."""
+        try:
+            with transaction(self.engine) as connection:
+                connection.execute(text("select 1"))
+        except BillingFailure:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Give the database's connections back."""
+        self.engine.dispose()
