@@ -18,7 +18,7 @@ from adapters.postgres.evidence.files import Copy
 from adapters.postgres.evidence.pulse import Pulse
 from billing.evidence import EvidenceFile
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 4 << 20
 _ROWS_BETWEEN_LOOKS = 5_000
 _BLOCKS_WAITING_MAX = 2
 
@@ -69,7 +69,7 @@ def _stream(
 
 
 def _blocks(lines: Iterator[bytes | bytearray | memoryview]) -> Iterator[memoryview]:
-    """Whole rows together in blocks of about 8 MB; the bytes are copied once, as they arrive."""
+    """Whole rows together in blocks of about 4 MB; the bytes are copied once, as they arrive."""
     more = True
     while more:
         block = io.BytesIO()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -53,6 +53,8 @@ def test_a_day_on_which_the_clocks_change_keeps_all_of_its_hours(
     world_in: WorldIn, zone: str, period: str, change: str, hours: int
 ) -> None:
     world = world_in(zone)
+    changed_on = date.fromisoformat(change)
+    world.open_months(changed_on - timedelta(days=31), changed_on + timedelta(days=31))
     with world.engine.begin() as connection:
         connection.exec_driver_sql(
             """insert into usage_events
@@ -65,7 +67,7 @@ def test_a_day_on_which_the_clocks_change_keeps_all_of_its_hours(
 
     facts = world.facts(period=period)
 
-    (changed,) = [found for found in facts.day_totals if found.day == date.fromisoformat(change)]
+    (changed,) = [found for found in facts.day_totals if found.day == changed_on]
     assert changed == total(change, str(hours), str(hours), str(hours), events=hours)
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from pyarrow import parquet
 
+from billing.failures import BillingFailure, FailureCode
 from tests.adapters.evidence.world import World, new_id
 
 FORMULAS = (
@@ -166,5 +167,7 @@ def test_only_the_owner_can_read_the_evidence(world: World) -> None:
 def test_a_quantity_that_is_no_number_stops_the_export_with_a_sentence(world: World) -> None:
     world.event("2026-10-05 10:00", "NaN")
 
-    with pytest.raises(Exception, match=r"usage_events\.parquet cannot hold these rows"):
+    with pytest.raises(BillingFailure, match=r"usage_events\.parquet cannot hold these rows") as failure:
         world.collect()
+
+    assert failure.value.code is FailureCode.INVALID

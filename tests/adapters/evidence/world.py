@@ -51,9 +51,14 @@ class World:
         self.room = PostgresEvidenceRoom(engine, directory, beat_every=timedelta(0))
         self.tenant = tenant("acme", zone)
         with engine.begin() as connection:
-            make_months(connection, date(2026, 1, 1), date(2026, 12, 1))
+            make_months(connection, date(2026, 9, 1), date(2026, 11, 1))
             connection.execute(insert(tenants).values(self.tenant.model_dump(mode="json")))
             connection.execute(insert(tenants).values(tenant("other", zone).model_dump(mode="json")))
+
+    def open_months(self, first: date, last: date) -> None:
+        """Make room for usage outside autumn."""
+        with self.engine.begin() as connection:
+            make_months(connection, first, last)
 
     # -- what happened ---------------------------------------------------------------------------------------------
 
