@@ -167,9 +167,9 @@ def test_text_and_html_arrive_as_they_were_written(server: MailServer) -> None:
 
 
 def test_a_line_that_begins_with_a_dot_does_not_end_the_letter(server: MailServer) -> None:
-    asked = payloads("USD")["dispute_update"].model_copy(update={"next_step": "first\n.\n..\n.end"})
+    resolved = payloads("USD")["dispute_resolved.credited"].model_copy(update={"summary": "first\n.\n..\n.end"})
 
-    postman(server).deliver(letter(asked, READERS["en-US"]))
+    postman(server).deliver(letter(resolved, READERS["en-US"]))
 
     (mail,) = server.mails
     text = mail.get_body(("plain",))
