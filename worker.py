@@ -136,7 +136,9 @@ def activities(ports: Ports) -> tuple[list[Activity], list[Activity]]:
 
 
 @asynccontextmanager
-async def working(client: Client, task_queue: str, ports: Ports, **options: Any) -> AsyncIterator[Sequence[Worker]]:
+async def working(
+    client: Client, task_queue: str, ports: Ports, *, payments_a_second: float = PAYMENTS_A_SECOND, **options: Any
+) -> AsyncIterator[Sequence[Worker]]:
     """Workers for the runbooks and for the payments lane, running until the block is left; `options` go to both."""
     ordinary, payments = activities(ports)
     async with AsyncExitStack() as stack:
@@ -162,7 +164,7 @@ async def working(client: Client, task_queue: str, ports: Ports, **options: Any)
             client,
             task_queue=lane_queue(task_queue, PAYMENTS_LANE),
             activities=payments,
-            max_task_queue_activities_per_second=PAYMENTS_A_SECOND,
+            max_task_queue_activities_per_second=payments_a_second,
             **shared,
         )
         await stack.enter_async_context(runbooks)
@@ -238,7 +240,9 @@ def _secret(value: SecretStr | None) -> str:
 
 async def run(settings: Settings) -> None:
     """Work until SIGTERM or Ctrl-C; running steps get `GRACE` to finish."""
-    metrics = PrometheusConfig(bind_address=f"{settings.metrics_host}:{settings.metrics_port}", durations_as_seconds=True)
+    metrics = PrometheusConfig(
+        bind_address=f"{settings.metrics_host}:{settings.metrics_port}", durations_as_seconds=True
+    )
     runtime = Runtime(telemetry=TelemetryConfig(metrics=metrics))
     client = await connect(settings, patient=True, runtime=runtime)
     stop = asyncio.Event()

@@ -59,6 +59,7 @@ class DisputeDesk(Case):
         self.judgement: Judgement | None = None
         self.ending: Ending | None = None
         self.revision = 1
+        self.hand_overs = 0
         self.escalated = self.committed = self.withdrawn = self.repaired = self.judgement_is_new = False
 
     @workflow.update(description="Ask the customer a question; the SLA clocks stop until the answer")

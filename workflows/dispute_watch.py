@@ -92,7 +92,8 @@ class DisputeWatch(DisputeDesk):
         self.next_step = f"a person repairs: {what_happened}"
         self.note(f"handed over to a person: {what_happened}")
         notice = letters.handed_over(self.case, step_name, what_happened)
-        await self.write_to_operators(f"handed-over-{len(self.timeline.lines)}", Role.LEAD, notice)
+        self.hand_overs += 1
+        await self.write_to_operators(f"handed-over-{self.hand_overs}", Role.LEAD, notice)
         await wait_for(lambda: self.repaired)
         self.needs_human = False
 
@@ -116,9 +117,9 @@ class DisputeWatch(DisputeDesk):
                 self.note(f"update {number} to the customer")
             number += 1
 
-    async def _write_question(self, question: Question, reminder: int, closes_at: datetime) -> None:
-        number = len(self.timeline.lines)
-        await self.write_to_customer(f"asked-{number}", letters.asked(self.case, question, reminder, closes_at))
+    async def _write_question(self, question: Question, number: int, reminder: int, closes_at: datetime) -> None:
+        letter = letters.asked(self.case, question, reminder, closes_at)
+        await self.write_to_customer(f"asked-{number}-{reminder}", letter)
         if reminder:
             self.note(f"reminded the customer ({reminder})")
 

@@ -12,6 +12,7 @@ from sandbox.demo.stage import Stage, StoryError, Told, expect
 from sandbox.programs import spawn
 from sandbox.sample_data.stories import ticket
 from sandbox.stripe.control import StripeControl
+from sandbox.stripe.faults import FaultKind
 
 HELD_WITHIN_SECONDS = 60.0
 
@@ -22,12 +23,12 @@ async def the_worker_dies(stage: Stage) -> tuple[Told, Process]:
     Returns the story and the new worker, which is the caller's to stop.
     """
     stripe = StripeControl(stage.sandbox.settings["RUNBOOKS_STRIPE_API_BASE"])
-    stripe.hold_answer("POST", "/v1/credit_notes")
+    stripe.fault(FaultKind.PAUSE, "/v1/credit_notes", attempts=(1,))
     case = await stage.ticket_arrives(ticket("T-4716"))
     await _held(stripe)
     victim = _worker(stage)
     os.kill(victim.pid, signal.SIGKILL)
-    stripe.release_held()
+    stripe.release()
     successor = await spawn(stage.sandbox.python("worker.py"), stage.sandbox.data / "logs" / "second-worker.log")
     story = await stage.ends(case)
     expect(story.ending, Ending.CREDITED, "the ending")

@@ -112,7 +112,7 @@ class CaseInHand:
         await self.rests()
         return answer
 
-    async def is_decided_by(self, operator_id: str, verdict: Verdict, **changes: Any) -> DecisionReceipt:
+    async def is_decided_by(self, person: str, verdict: Verdict, **changes: Any) -> DecisionReceipt:
         """The operator signs an answer to the open question; `changes` forge parts of it after signing."""
         pending = (await self.story()).approval
         assert pending is not None, "nothing waits for approval"
@@ -120,10 +120,10 @@ class CaseInHand:
             approval_id=pending.approval_id,
             request_sha256=pending.request_sha256,
             verdict=verdict,
-            operator_id=operator_id,
+            operator_id=person,
             decided_at=datetime.now(UTC),
         )
-        signed = sign(decision, self.office.world.tokens[operator_id]).model_copy(update=changes)
+        signed = sign(decision, self.office.world.tokens[person]).model_copy(update=changes)
         receipt: DecisionReceipt = await self.does(Dispute.decide, signed)
         return receipt
 
@@ -141,5 +141,5 @@ async def an_office(engine: Engine, clock: CaseClock, evidence: Path, **replaced
     provider, postman = FakeProvider(), FakePostman()
     ports = replace(ports_over(engine, evidence, Vendors(provider=provider, postman=postman)), **replaced)
     queue = f"office-{uuid4().hex[:8]}"
-    async with working(clock.client, queue, ports):
+    async with working(clock.client, queue, ports, payments_a_second=1_000):
         yield Office(clock=clock, world=world, ports=ports, provider=provider, postman=postman, queue=queue)

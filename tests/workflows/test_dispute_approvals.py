@@ -80,7 +80,7 @@ async def test_an_amount_changed_after_signing_is_refused(office: Office) -> Non
 
 async def test_a_rejected_proposal_is_judged_anew_and_approved(office: Office) -> None:
     acme = office.world.tenant("acme", duplicated=4_000)
-    case = await office.opens(acme, disputed="1150.00", security_concern=True)
+    case = await office.opens(acme, billed_amount="2000.00", claimed_amount="850.00", security_concern=True)
 
     await case.is_decided_by("lead-1", Verdict.REJECT)
     await case.does(

@@ -64,7 +64,7 @@ async def test_the_clock_stands_still_while_the_customer_is_asked_twice(office: 
     assert [line.split(", due")[0] for line in told(await case.timeline(), "SLA")] == [
         " 124h  SLA resolution warning",
     ]
-    assert told(await case.timeline(), "customer")[-4:] == [
+    assert told(await case.timeline(), "the clocks") == [
         "  10h  agent-1 asked the customer; the clocks stand still",
         "  50h  the customer answered; the clocks run",
         "  60h  agent-1 asked the customer; the clocks stand still",

@@ -24,11 +24,11 @@ async def test_a_customer_who_never_answers_is_reminded_twice_and_the_case_close
     await case.hours(15 * 24)
 
     assert await case.ending() is Ending.UNANSWERED
-    assert [line for line in await case.timeline() if "customer" in line][-3:] == [
+    assert [line for line in await case.timeline() if "reminded the customer" in line or "ended" in line] == [
         "  72h  reminded the customer (1)",
         " 168h  reminded the customer (2)",
         " 336h  ended: closed without an answer",
-    ] or "closed without an answer" in (await case.timeline())[-1]
+    ]
     assert office.postman.sent.count("customer_asked") == 3
     assert office.postman.sent[-1] == "dispute_closed"
     assert office.provider.credits == []

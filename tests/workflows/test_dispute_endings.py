@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from billing.cases import Ending, Judgement, Opening, Verdict, Withdrawal
-from billing.disputes import Resolution
+from billing.disputes import Category, Resolution
 from billing.money import Money
 from billing.tenants import Tier
 from tests.workflows.office import Office
@@ -21,7 +21,7 @@ async def test_double_counted_usage_under_fifty_dollars_is_credited_without_a_pe
         "   0h  opened for acme, 2026-10 (policy 2026-11)",
         "   0h  acknowledged to the customer",
         "   0h  severity normal, USD 48.00 disputed",
-        "   0h  evidence of 33 events in 3 files",
+        "   0h  evidence of 33 events in 5 files",
         "   0h  1 findings, conclusive; USD 48.00 too much was billed",
         "   0h  proposed customer correct with USD 48.00, by runbook",
         f"   0h  credited USD 48.00 (credit_note, {office.provider.ids[0]})",
@@ -165,8 +165,9 @@ async def test_the_wrong_rate_on_the_invoice_is_found_and_the_difference_credite
 
 
 async def test_every_decided_case_leaves_one_line_in_the_decision_log(office: Office) -> None:
-    for name in ("acme", "beta", "gamma"):
-        await (await office.opens(office.world.tenant(name, duplicated=200), disputed="20.00")).ending()
+    contested = {"acme": Category.USAGE_CALCULATION, "beta": Category.USAGE_CALCULATION, "gamma": Category.PRICING}
+    for name, category in contested.items():
+        await (await office.opens(office.world.tenant(name), disputed="20.00", category=category)).ending()
 
     lines = [row.line for row in office.log.lines()]
 

@@ -10,7 +10,8 @@ from billing.cases import CustomerReply, Question
 from billing.policy.disputes import DisputePolicy
 from workflows.blocks.waiting import wait_for, wait_until
 
-Write = Callable[[Question, int, datetime], Awaitable[None]]
+# Writes the question with this number, or its reminder (0: the question itself), naming when the case closes.
+Write = Callable[[Question, int, int, datetime], Awaitable[None]]
 
 
 class CustomerDialogue:
@@ -63,11 +64,11 @@ class CustomerDialogue:
 
         asked_at = workflow.now()
         self.closes_at = asked_at + policy.close_unanswered_after
-        await write(question, 0, self.closes_at)
+        await write(question, number, 0, self.closes_at)
         for reminder, after in enumerate(policy.remind_customer_after, start=1):
             if not await wait_until(asked_at + after, settled, name=f"remind the customer (reminder {reminder})"):
                 break
-            await write(question, reminder, self.closes_at)
+            await write(question, number, reminder, self.closes_at)
         if not settled() and await wait_until(
             self.closes_at, settled, name=f"close unanswered {self.closes_at:%a %d %b %H:%M} UTC"
         ):
