@@ -10,6 +10,7 @@ from billing.emails import Recipient
 from billing.failures import BillingFailure, FailureCode
 
 _DOMAIN = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+_NAME_LENGTH_MAX = 100  # longer ones fold so slowly that they hold the next letter up
 _NEVER_IN_AN_ADDRESS = frozenset('@<>,;:"\\()[]')
 
 
@@ -34,7 +35,7 @@ def recipient_address(to: Recipient) -> Address:
     if not (at and user) or not user.isprintable() or " " in user or _NEVER_IN_AN_ADDRESS.intersection(user):
         raise unsendable("the recipient's address is not one plain address")
     try:
-        return Address(display_name=header_text(to.name), username=user, domain=_ascii(domain))
+        return Address(display_name=header_text(to.name)[:_NAME_LENGTH_MAX], username=user, domain=_ascii(domain))
     except (ValueError, IndexError) as error:  # the library's parser fails on some malformed addresses by index
         raise unsendable("the recipient's address cannot stand in a header") from error
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from activities.ports import ProviderAnswer, Wire
-from billing.effects import Effect, EffectIntent, EffectState
+from billing.effects import Effect, EffectIntent, EffectKind, EffectState
 from billing.failures import BillingFailure, FailureCode
 
 
@@ -20,11 +20,17 @@ class FakeEffects:
         self.rows[effect.op_key] = effect
 
     def record(self, intent: EffectIntent) -> Effect:
-        raise NotImplementedError("put the effect in as it is to be found")
+        kept = self.rows.setdefault(
+            intent.op_key,
+            Effect(**intent.model_dump(), state=EffectState.INTENDED, intended_at=datetime.now(UTC)),
+        )
+        if kept.request_sha256 != intent.request_sha256:
+            raise BillingFailure(FailureCode.CONFLICT, f"{intent.op_key} already stands for another request")
+        return kept
 
     def claim(self, op_key: str) -> Effect:
         effect = self.rows[op_key]
-        if effect.state is EffectState.REFUSED:
+        if effect.state is EffectState.REFUSED and effect.kind is EffectKind.CREDIT:
             raise BillingFailure(FailureCode.PROVIDER_REFUSED, f"{op_key} was refused")
         return effect
 

@@ -115,9 +115,9 @@ def test_every_fault_leaves_one_credit_or_a_clear_no(
     stripe_simulator: StripeSimulator, credit: str, fault: str, on: tuple[int, ...]
 ) -> None:
     destination, paid, path = CREDITS[credit]
-    books = RealBooks(stripe_simulator, paid=paid, timeout=PATIENCE)
-    attempts = Attempts(books, a_request(25_00, destination), deaths=1 if on == (2,) else 0)
     kind, details = FAULTS[fault]
+    books = RealBooks(stripe_simulator, paid=paid, timeout=PATIENCE if kind is FaultKind.TIMEOUT else 5.0)
+    attempts = Attempts(books, a_request(25_00, destination), deaths=1 if on == (2,) else 0)
     stripe_simulator.control.fault(kind, path, attempts=on, **details)
 
     settled = attempts.until_settled()
@@ -167,7 +167,7 @@ def test_a_crash_followed_by_a_long_night_credits_once(stripe_simulator: StripeS
 
 
 def test_a_request_still_under_way_is_neither_sent_twice_nor_given_up(stripe_simulator: StripeSimulator) -> None:
-    books = RealBooks(stripe_simulator, timeout=PATIENCE)
+    books = RealBooks(stripe_simulator, timeout=1.0)
     attempts = Attempts(books, a_request(25_00, Destination.CREDIT_NOTE))
     stripe_simulator.control.fault(FaultKind.PAUSE, CREDIT_NOTES, attempts=(1,), committed=False)
 

@@ -72,7 +72,7 @@ def server() -> Iterator[RawStripe]:
 
 
 def provider(server: RawStripe) -> StripeProvider:
-    return StripeProvider(KEY, server.url, timeout=0.3)
+    return StripeProvider(KEY, server.url, timeout=0.3 if server.reply.stalled else 5.0)
 
 
 @pytest.mark.parametrize("wire", WIRES)
