@@ -52,6 +52,13 @@ class Fault:
     """For `error_before_commit`: whether the 500 is kept under the idempotency key; by default it is not."""
     id: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse a script that could never strike; raises `ValueError`."""
+        if not str(self.path).startswith("/"):
+            raise ValueError(f"the path of a fault begins with /, unlike {self.path!r}")
+        if any(attempt < 1 for attempt in self.attempts):
+            raise ValueError(f"attempts of a fault are counted from 1, unlike {list(self.attempts)}")
+
     def matches(self, method: str, path: str) -> bool:
         """Whether the call is one of those counted."""
         if method != self.method:

@@ -13,6 +13,7 @@ from sandbox.stripe.errors import InvalidParameter, missing, unknown
 Params = dict[str, Any]
 Raw = str | dict[str, "Raw"]
 
+WORDS_LISTED = 12
 _STEP = re.compile(r"\[([^\]]*)\]")
 _INTEGER = re.compile(r"[+-]?\d+")
 _DECIMAL = re.compile(r"[+-]?\d+(\.\d+)?")
@@ -75,7 +76,8 @@ def _first_fitting(tree: Raw, alternatives: list[Schema], name: str) -> Any:
 
 def _word(tree: Raw, words: list[Any], name: str) -> str | None:
     if tree not in words:
-        listed = ", ".join(str(word) for word in words if word)
+        named = [str(word) for word in words if word]
+        listed = ", ".join(named[:WORDS_LISTED]) + (", ..." if len(named) > WORDS_LISTED else "")
         shown = tree if isinstance(tree, str) else "object"
         raise InvalidParameter(f"Invalid {name}: {shown!r} must be one of {listed}", param=name)
     return str(tree) or None

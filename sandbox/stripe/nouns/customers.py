@@ -55,7 +55,10 @@ def create(account: Account, params: Params) -> Obj:
     customer = account.save({**customer, **_plain(params)}, metadata=merged_metadata({}, params))
     account.emit("customer.created", customer)
     if token := params.get("payment_method"):
-        payment_methods.attach_to(account, token, customer["id"])
+        method = payment_methods.attach_to(account, token, customer["id"])
+        settings = params.get("invoice_settings", {})
+        if settings.get("default_payment_method") == token:  # one card, though its test name would make two
+            params = {**params, "invoice_settings": {**settings, "default_payment_method": method["id"]}}
     return _with_settings(account, customer, params)
 
 
