@@ -204,12 +204,9 @@ def ports_over(engine: Engine, evidence: Path, vendors: Vendors, *, speed: int =
 def ports_from(settings: Settings) -> Ports:
     """The real adapters, as the settings name them; raises SettingsError with a line for each one that is missing."""
     settings.need("database_url", "stripe_api_key", "smtp_host", "mail_from")
-    return ports_over(
-        open_engine(_secret(settings.database_url), application="worker"),
-        settings.evidence,
-        Vendors(provider=_stripe(settings), postman=_postman(settings), tickets=_zendesk(settings)),
-        speed=settings.speed,
-    )
+    engine = open_engine(_secret(settings.database_url), application="worker")
+    vendors = Vendors(provider=_stripe(settings), postman=_postman(settings), tickets=_zendesk(settings, engine))
+    return ports_over(engine, settings.evidence, vendors, speed=settings.speed)
 
 
 def _stripe(settings: Settings) -> PaymentProvider:
@@ -227,11 +224,13 @@ def _postman(settings: Settings) -> Postman:
     )
 
 
-def _zendesk(settings: Settings) -> TicketDesk | None:
+def _zendesk(settings: Settings, engine: Engine) -> TicketDesk | None:
+    """Notes go to Zendesk for its own tickets, and to our table for those that came another way."""
     if settings.zendesk_url is None:
         return None
     settings.need("zendesk_email", "zendesk_api_token")
-    return ZendeskDesk(settings.zendesk_url, settings.zendesk_email or "", _secret(settings.zendesk_api_token))
+    token = _secret(settings.zendesk_api_token)
+    return ZendeskDesk(settings.zendesk_url, settings.zendesk_email or "", token, elsewhere=TicketNotes(engine))
 
 
 def _secret(value: SecretStr | None) -> str:

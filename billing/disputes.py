@@ -46,6 +46,11 @@ class Resolution(StrEnum):
     PARTIAL = "partial"
 
 
+def in_words(resolution: Resolution) -> str:
+    """A resolution as people say it: `customer correct`."""
+    return resolution.value.replace("_", " ")
+
+
 class Attachment(BaseModel):
     """A piece of evidence the customer sent: we keep its name, SHA-256 and link, never its content (D2)."""
 

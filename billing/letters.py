@@ -6,7 +6,7 @@ from billing.authority import Role
 from billing.cases import Ending, OpenedCase, PendingApproval, Question, Stage
 from billing.clocks import Clock
 from billing.corrections import CreditReceipt, Proposal
-from billing.disputes import Category
+from billing.disputes import Category, in_words
 from billing.emails import (
     ApprovalRequested,
     CaseEscalated,
@@ -21,6 +21,7 @@ from billing.emails import (
 )
 from billing.policy.sla import Budget, Counts
 from billing.proposals import Outcome
+from billing.wording import counted
 
 _DAY = timedelta(days=1)
 
@@ -43,11 +44,11 @@ _CLOSED_BECAUSE = {
 def budget_in_words(budget: Budget) -> str:
     """A budget as a customer reads it, such as `5 business days` or `72 hours`."""
     if budget.counts is Counts.BUSINESS_DAYS:
-        return _plural(budget.amount // _DAY, "business day")
+        return counted(budget.amount // _DAY, "business day")
     if budget.amount > 3 * _DAY and budget.amount % _DAY == timedelta(0):
-        return _plural(budget.amount // _DAY, "day")
+        return counted(budget.amount // _DAY, "day")
     hours = budget.amount / timedelta(hours=1)
-    return _plural(int(hours), "hour") if hours >= 1 else _plural(max(1, int(hours * 60)), "minute")
+    return counted(int(hours), "hour") if hours >= 1 else counted(max(1, int(hours * 60)), "minute")
 
 
 def acknowledged(case: OpenedCase) -> DisputeAcknowledged:
@@ -172,7 +173,7 @@ def question_for(case: OpenedCase, outcome: Outcome, role: Role) -> str:
     kind = "a goodwill credit" if outcome.goodwill else "a credit"
     return (
         f"May {case.ticket.tenant_id} get {kind} of {outcome.credit} on {case.invoice_number or 'the next invoice'} "
-        f"({outcome.resolution.value.replace('_', ' ')}, {role})? {outcome.reason}"
+        f"({in_words(outcome.resolution)}, {role})? {outcome.reason}"
     )
 
 
@@ -182,7 +183,3 @@ def ticket_note(outcome: Outcome, receipt: CreditReceipt | None) -> str:
     shared = "Engineering was asked to find the common cause." if Role.ENGINEERING in outcome.path else ""
     prevention = shared or "The daily check of roll-ups against raw events watches for a repetition."
     return f"Root cause: {outcome.reason}\nCredit: {reference}\nPrevention: {prevention}"
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -26,10 +26,12 @@ from billing.cases import Ending, Opening, PendingApproval, Stage
 from billing.closings import ending_of, turned_away
 from billing.corrections import CreditReceipt, Proposal
 from billing.decisions import DisputeDecision
+from billing.disputes import in_words
 from billing.evidence import EvidencePack
 from billing.failures import FailureCode
 from billing.money import Money
 from billing.policy.raci import RACI
+from billing.wording import counted
 from workflows.blocks.approval import approved
 from workflows.blocks.steps import EVIDENCE, MONEY, RECORD, code_of, step, words_of
 from workflows.blocks.waiting import wait_for, wait_until
@@ -103,7 +105,7 @@ class Dispute(DisputeWatch):
             lambda: step(Investigation.collect, self.case, allowance=EVIDENCE, summary="collect the evidence"),
         )
         self.clocks.meet("data collection")
-        self.note(f"evidence of {pack.events:,} events in {len(pack.files)} files")
+        self.note(f"evidence of {counted(pack.events, 'event')} in {counted(len(pack.files), 'file')}")
         return pack
 
     async def _analyse(self, evidence: EvidencePack) -> AssessmentSummary:
@@ -115,7 +117,9 @@ class Dispute(DisputeWatch):
         self.clocks.meet("root cause")
         self.clocks.meet("investigation")
         certainty = "conclusive" if assessment.conclusive else "not conclusive"
-        self.note(f"{len(assessment.statements)} findings, {certainty}; {assessment.credit} too much was billed")
+        self.note(
+            f"{counted(len(assessment.statements), 'finding')}, {certainty}; {assessment.credit} too much was billed"
+        )
         return assessment
 
     async def _propose(self) -> Proposed:
@@ -126,9 +130,7 @@ class Dispute(DisputeWatch):
             "propose", lambda: step(Credits.propose, order, allowance=RECORD, summary=f"proposal {self.revision}")
         )
         outcome = proposed.outcome
-        self.note(
-            f"proposed {outcome.resolution.value.replace('_', ' ')} with {outcome.credit}, by {outcome.requested_by}"
-        )
+        self.note(f"proposed {in_words(outcome.resolution)} with {outcome.credit}, by {outcome.requested_by}")
         return proposed
 
     async def _agreed(self, proposed: Proposed) -> bool:

@@ -30,7 +30,7 @@ from billing.cases import (
     Withdrawal,
 )
 from billing.corrections import CreditReceipt
-from billing.disputes import case_id
+from billing.disputes import case_id, in_words
 from billing.failures import FailureCode
 from workflows.blocks.approval import ApprovalGate
 from workflows.blocks.case import Case
@@ -99,7 +99,7 @@ class DisputeDesk(Case):
             raise ApplicationError(problem, type=FailureCode.INVALID, non_retryable=True)
         self._refuse_once_committed("judge")
         self.judgement, self.judgement_is_new = judgement, True
-        self.note(f"{judgement.by} judged {judgement.resolution.value} with {judgement.amount}: {judgement.reason}")
+        self.note(f"{judgement.by} judged {in_words(judgement.resolution)} with {judgement.amount}: {judgement.reason}")
         return "the judgement is taken"
 
     @judge.validator

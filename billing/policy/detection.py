@@ -68,7 +68,9 @@ class QualityPolicy(BaseModel):
             raise ValueError(f"no quality threshold for {', '.join(missing)}")
         for lower, upper in pairwise(self.credits):
             if lower.breached_share >= upper.breached_share or lower.share_of_charge >= upper.share_of_charge:
-                raise ValueError(f"quality credits must climb, got {upper.share_of_charge} after {lower.share_of_charge}")
+                raise ValueError(
+                    f"quality credits must climb, got {upper.share_of_charge} after {lower.share_of_charge}"
+                )
         return self
 
     def share_for(self, breached_share: Decimal) -> Decimal:

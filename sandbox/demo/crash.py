@@ -33,7 +33,7 @@ async def the_worker_dies(stage: Stage) -> tuple[Told, Process]:
     story = await stage.ends(case)
     expect(story.ending, Ending.CREDITED, "the ending")
     notes = [
-        note for note in stripe.objects("credit_notes") if note["metadata"].get("op_key", "").startswith(f"{case}/")
+        note for note in stripe.state()["credit_note"] if note["metadata"].get("op_key", "").startswith(f"{case}/")
     ]
     expect(len(notes), 1, "credit notes at Stripe for this case")
     checked = (

@@ -22,7 +22,7 @@ async def test_double_counted_usage_under_fifty_dollars_is_credited_without_a_pe
         "   0h  acknowledged to the customer",
         "   0h  severity normal, USD 48.00 disputed",
         "   0h  evidence of 33 events in 5 files",
-        "   0h  1 findings, conclusive; USD 48.00 too much was billed",
+        "   0h  1 finding, conclusive; USD 48.00 too much was billed",
         "   0h  proposed customer correct with USD 48.00, by runbook",
         f"   0h  credited USD 48.00 (credit_note, {office.provider.ids[0]})",
         "   0h  the customer knows the outcome",
