@@ -10,7 +10,7 @@ from billing.failures import BillingFailure, FailureCode
 from starters import decisions
 from starters.cli.options import As, Json, Reason, Token, session_of
 from starters.cli.session import Session
-from starters.cli.terminal import say, show_json, show_table, when
+from starters.cli.terminal import brief, say, show_json, show_table, when
 from starters.permissions import Deed
 
 app = typer.Typer(help="What waits for a person's decision.", no_args_is_help=True)
@@ -38,7 +38,7 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
             one.tenant_id,
             one.requested_by,
             when(one.expires_at, now),
-            one.question,
+            brief(one.question),
         )
         for one in pending
     ]

@@ -6,7 +6,7 @@ from adapters.postgres.case_evidence import CollectedEvidence
 from billing.failures import BillingFailure, FailureCode
 from starters.cli.options import Case, Json, session_of
 from starters.cli.session import case_named
-from starters.cli.terminal import show_fields, show_heading, show_json, show_table
+from starters.cli.terminal import brief, show_fields, show_heading, show_json, show_table
 
 app = typer.Typer(help="The evidence of a case.", no_args_is_help=True)
 
@@ -46,7 +46,7 @@ def _show(evidence: CollectedEvidence) -> None:
     if evidence.assessment:
         show_heading("findings")
         rows = [
-            (one.kind.replace("_", " "), one.meter, one.amount, "yes" if one.conclusive else "no", one.statement)
+            (one.kind.replace("_", " "), one.meter, one.amount, "yes" if one.conclusive else "no", brief(one.statement))
             for one in evidence.assessment.findings
         ]
         nothing = "Nothing is wrong with the bill."

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 import typer
@@ -18,8 +19,6 @@ from starters.cli.terminal import clean, complain
 from starters.permissions import NotAllowedError, UnknownOperatorError
 
 FAILED, BAD_INPUT = 1, 2
-# A shell's convention for a program that Ctrl-C ended.
-INTERRUPTED = 130
 _LONGEST_VALUE = 80
 
 _IN_A_SANDBOX = "Is the stack running? `runbooks up` starts one here; --data DIR or RUNBOOKS_... name another."
@@ -48,6 +47,10 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except (typer.Exit, typer.Abort, typer.exceptions.TyperException):
             raise
+        except BrokenPipeError:
+            # `runbooks case list | head`: whoever read has seen enough, and flushing at exit must not complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(FAILED) from None
         except Exception as error:
             if ctx.find_root().params.get("debug"):
                 raise
@@ -65,8 +68,6 @@ def _words(error: Exception) -> str:
             return str(error)
         case ValidationError():
             return str(field_by_field(error))
-        case BrokenPipeError():
-            return "the reader of the output has gone"
         case OSError():
             return f"{error.filename or 'a file'}: {os.strerror(error.errno) if error.errno else error}"
         case _:

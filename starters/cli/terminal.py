@@ -9,12 +9,16 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from textwrap import shorten
 from typing import Any
 
 from pydantic_core import to_jsonable_python
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+# About a line of an ordinary window, beside the other columns.
+_BRIEF = 90
 
 # Words that a person looks for first.
 _STYLES = {
@@ -33,6 +37,11 @@ def clean(value: object) -> str:
     """A value as one printable line; None is a dash."""
     text = "–" if value is None or value == "" else str(value)
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
+def brief(text: str) -> str:
+    """A long sentence as a list has room for it; a pipe gets all of it."""
+    return shorten(text, _BRIEF, placeholder=" ...") if is_for_a_person() else text
 
 
 def when(moment: datetime | None, now: datetime) -> str:
@@ -97,7 +106,10 @@ def show_json(content: Any) -> None:
 
 def say(text: str) -> None:
     """A sentence about what was done."""
-    Console(soft_wrap=True).print(Text(text))
+    if is_for_a_person():
+        Console(soft_wrap=True).print(Text(text))
+    else:
+        sys.stdout.write(f"{text}\n")
 
 
 def complain(text: str) -> None:
@@ -109,13 +121,15 @@ def complain(text: str) -> None:
 
 
 def _distance(span: timedelta) -> str:
-    minutes = int(abs(span) / timedelta(minutes=1))
-    if minutes < 1:
+    """How far a moment is, in the two units that matter; the sandbox lives in seconds, production in days."""
+    seconds = int(abs(span) / timedelta(seconds=1))
+    sizes = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+    parts = []
+    for name, size in sizes:
+        count, seconds = divmod(seconds, size)
+        parts.append((count, name))
+    first = next((place for place, (count, _) in enumerate(parts) if count), None)
+    if first is None:
         return "now"
-    days, rest = divmod(minutes, 24 * 60)
-    hours, minutes = divmod(rest, 60)
-    if days:
-        words = f"{days} d {hours} h" if hours else f"{days} d"
-    else:
-        words = f"{hours} h {minutes} min" if hours else f"{minutes} min"
+    words = " ".join(f"{count} {name}" for count, name in parts[first : first + 2] if count)
     return f"in {words}" if span > timedelta(0) else f"{words} ago"

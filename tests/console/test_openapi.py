@@ -19,7 +19,7 @@ from billing.money import Money
 from console.ticket_events import EXAMPLE, TicketCreated, read_event
 from tests.console.caller import Caller
 
-EXAMPLES = 12
+EXAMPLES = 8
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
