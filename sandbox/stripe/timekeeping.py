@@ -27,7 +27,7 @@ class Timekeeper:
         """Keep time until cancelled."""
         while True:
             self._something_new.clear()
-            await self._keep()
+            self._begin_due()
             due = self._next_due()
             pause = IDLE_SECONDS if due is None else max(0.01, due - self._account.now())
             try:
@@ -41,7 +41,8 @@ class Timekeeper:
         clock = self._account.clock
         target = clock.now() + seconds
         while True:
-            await self._keep()
+            self._begin_due()
+            await self._postman.answered()
             due = self._next_due()
             if due is None or due > target:
                 break
@@ -49,9 +50,9 @@ class Timekeeper:
         clock.advance(max(0, target - clock.now()))
         self.wake()
 
-    async def _keep(self) -> None:
+    def _begin_due(self) -> None:
         appointments.keep_due(self._account)
-        await self._postman.deliver_due()
+        self._postman.send_due(when_answered=self.wake)
 
     def _next_due(self) -> int | None:
         moments = (appointments.next_due(self._account.store), self._postman.next_due())

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import time
+from collections.abc import Callable
 
 import httpx
 
@@ -28,18 +29,27 @@ class Postman:
         self._account = account
         self._client = httpx.AsyncClient(timeout=ANSWER_WITHIN_SECONDS, follow_redirects=False)
         self._lanes = asyncio.Semaphore(AT_ONCE_MAX)
-        self._under_way: set[str] = set()
+        self._under_way: dict[str, asyncio.Task[None]] = {}
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Abandon what is under way and let go of the connections."""
+        for attempt in self._under_way.values():
+            attempt.cancel()
+        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
         await self._client.aclose()
 
-    async def deliver_due(self) -> None:
-        """Attempt every delivery whose time has come, once, and wait for the answers."""
+    def send_due(self, when_answered: Callable[[], None]) -> None:
+        """Begin an attempt at every delivery whose time has come; `when_answered` is called after each."""
         now = self._account.now()
-        due = [item for item in self._pending() if item["due"] <= now and item["id"] not in self._under_way]
-        self._under_way |= {item["id"] for item in due}
-        await asyncio.gather(*(self._attempt(item) for item in due))
+        for delivery in self._pending():
+            if delivery["due"] <= now and delivery["id"] not in self._under_way:
+                attempt = asyncio.create_task(self._attempt(delivery))
+                attempt.add_done_callback(lambda _: when_answered())
+                self._under_way[delivery["id"]] = attempt
+
+    async def answered(self) -> None:
+        """Wait for the answers to all attempts under way."""
+        await asyncio.gather(*self._under_way.values())
 
     def next_due(self) -> int | None:
         """Seconds since the epoch of the earliest delivery that is not being attempted now, or None."""
@@ -61,7 +71,7 @@ class Postman:
                 status, problem = await self._posted(endpoint, event)
                 self._outcome(delivery, status, problem)
             finally:
-                self._under_way.discard(delivery["id"])
+                self._under_way.pop(delivery["id"], None)
 
     async def _posted(self, endpoint: Obj, event: Obj) -> tuple[int | None, str | None]:
         body = json.dumps(event, indent=2)

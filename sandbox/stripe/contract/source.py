@@ -50,10 +50,19 @@ class Definition:
 @cache
 def module_tree(module: str) -> ast.Module:
     """The parsed source of a module of the SDK; raises `LookupError` when the installed SDK has no such module."""
-    spec = find_spec(module)
-    if spec is None or spec.origin is None:
+    file = _root().joinpath(*module.split(".")[1:]).with_suffix(".py")
+    if not file.is_file():
         raise LookupError(f"the installed stripe SDK has no module {module}")
-    return ast.parse(Path(spec.origin).read_text())
+    return ast.parse(file.read_text())
+
+
+@cache
+def _root() -> Path:
+    """Where the SDK is installed. It is read and not imported, which would take longer than all the rest."""
+    spec = find_spec("stripe")
+    if spec is None or spec.origin is None:
+        raise LookupError("the stripe SDK is not installed")
+    return Path(spec.origin).parent
 
 
 @cache
