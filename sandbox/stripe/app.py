@@ -88,7 +88,7 @@ async def _incoming(request: Request) -> Incoming:
     return Incoming(
         method=request.method,
         path=request.url.path,
-        encoded=(await request.body()).decode() if is_form else request.url.query,
+        encoded=(await request.body()).decode(errors="replace") if is_form else request.url.query,
         api_key=credentials if scheme.lower() == "bearer" and credentials else None,
         idempotency_key=request.headers.get("idempotency-key") or None,
         address=str(request.base_url).rstrip("/"),

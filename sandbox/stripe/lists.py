@@ -60,12 +60,14 @@ def search(account: Account, kind: str, params: Params, url: str) -> Obj:
     horizon = account.now() - SEARCH_LAG_SECONDS
     items = [item for item in account.store.all(kind) if item.get("created", 0) <= horizon]
     found = [item for item in reversed(items) if all(_holds(item, *clause) for clause in clauses)]
-    limit = params.get("limit", LIMIT_STANDARD)
+    limit, start = params.get("limit", LIMIT_STANDARD), int(params.get("page") or 0)
+    end = start + limit
+    more = len(found) > end
     return {
         "object": "search_result",
-        "data": found[:limit],
-        "has_more": len(found) > limit,
-        "next_page": None,
+        "data": found[start:end],
+        "has_more": more,
+        "next_page": str(end) if more else None,
         "url": url,
     }
 

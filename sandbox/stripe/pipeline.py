@@ -6,6 +6,8 @@ import asyncio
 import logging
 import re
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
+from types import ModuleType
 
 from sandbox.stripe import nouns
 from sandbox.stripe.cards import declined
@@ -62,7 +64,7 @@ class Pipeline:
         self.journal = Journal()
         self._keys = IdempotencyKeys(store, clock)
         self._router = Router()
-        self._validate = validate
+        self._contract = _contract() if validate else None
 
     async def answer(self, incoming: Incoming) -> Outcome:
         """The outcome of a request; refusals are outcomes, too."""
@@ -182,7 +184,7 @@ class Pipeline:
         try:
             params = route.decoded(encoded)
         except InvalidParameter as refusal:
-            if self._validate:
+            if self._contract:
                 where = f"request {route.method} {route.path}"
                 field_name = str(refusal.fields["param"] or "")
                 self.journal.violations.append({"where": where, "field": field_name, "problem": refusal.message})
@@ -190,11 +192,14 @@ class Pipeline:
         return params
 
     def _check_answer(self, route: Route, body: Obj) -> None:
-        if self._validate:
-            from sandbox.stripe.contract import checks  # noqa: PLC0415 - needs a package only tests install
-
-            found = checks.answer_violations(route.method, route.path, body)
+        if self._contract:
+            found = self._contract.answer_violations(route.method, route.path, body)
             self.journal.violations.extend(asdict(violation) for violation in found)
+
+
+def _contract() -> ModuleType:
+    """The contract's checks, which need a package that only tests install."""
+    return import_module("sandbox.stripe.contract.checks")
 
 
 def _authorize(api_key: str | None) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from sandbox.stripe import appointments
 from sandbox.stripe.state.account import Account
 from sandbox.stripe.webhooks import Postman
+
+log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 3600.0
 
@@ -27,7 +30,10 @@ class Timekeeper:
         """Keep time until cancelled."""
         while True:
             self._something_new.clear()
-            self._begin_due()
+            try:
+                self._begin_due()
+            except Exception:
+                log.exception("something that was due at the simulator went wrong")
             due = self._next_due()
             pause = IDLE_SECONDS if due is None else max(0.01, due - self._account.now())
             try:

@@ -18,7 +18,7 @@ SCALARS: dict[str, Schema] = {
     "Any": {},
     "None": {"type": "null"},
 }
-LISTS = {"list": "ListObject", "search_result": "SearchResultObject"}
+PAGES = {"ListObject": "list", "SearchResultObject": "search_result"}
 
 
 class Schemas:
@@ -77,9 +77,8 @@ class Schemas:
         raise NotImplementedError(f"generic {generic!r} in {scope.name}")
 
     def _page(self, generic: str, items: Schema) -> Schema:
-        word = next(word for word, name in LISTS.items() if name == generic)
         properties: Schema = {
-            "object": {"enum": [word]},
+            "object": {"enum": [PAGES[generic]]},
             "data": {"type": "array", "items": items},
             "has_more": SCALARS["bool"],
             "url": SCALARS["str"],

@@ -7,12 +7,23 @@ from decimal import Decimal
 from typing import Any
 
 from sandbox.stripe.currencies import in_words, rounded
-from sandbox.stripe.errors import InvalidParameter, Refused, missing, no_such
+from sandbox.stripe.errors import InvalidParameter, Refused, missing, no_such, not_imitated
 from sandbox.stripe.forms import Params
 from sandbox.stripe.lists import as_list
 from sandbox.stripe.nouns import customer_balance, invoice_ledger, invoice_payments, refunds
 from sandbox.stripe.state.account import Account, merged_metadata, new_id
 from sandbox.stripe.state.store import Obj
+
+LINE = (
+    "type",
+    "invoice_line_item",
+    "amount",
+    "description",
+    "quantity",
+    "unit_amount",
+    "unit_amount_decimal",
+    "metadata",
+)
 
 
 @dataclass(frozen=True)
@@ -78,8 +89,11 @@ def _split(account: Account, invoice: Obj, amount: int, params: Params) -> Split
             f"The credit note amount ({asked}) is greater than what can still be credited on the invoice ({most})."
         )
         raise Refused(message, param="amount")
+    for way in ("credit_amount", "refund_amount", "out_of_band_amount"):
+        if params.get(way, 0) < 0:
+            raise InvalidParameter(f"Invalid positive integer: {params[way]}", param=way)
     pre_payment = min(amount, invoice["amount_remaining"])
-    linked = _linked(account, params)
+    linked = _linked(account, invoice, params)
     split = Split(
         pre_payment=pre_payment,
         post_payment=amount - pre_payment,
@@ -103,7 +117,7 @@ def _creditable(account: Account, invoice: Obj, params: Params) -> int:
         note for note in account.store.related("credit_note", "invoice", invoice["id"]) if note["status"] == "issued"
     ]
     through_notes = {refund["refund"] for note in notes for refund in note["refunds"]}
-    linked = {refund for refund, _ in _linked(account, params)}
+    linked = {refund for refund, _ in _linked(account, invoice, params)}
     beside: int = sum(
         refund["amount"]
         for charge in _charges(account, invoice)
@@ -114,13 +128,18 @@ def _creditable(account: Account, invoice: Obj, params: Params) -> int:
     return total - beside
 
 
-def _linked(account: Account, params: Params) -> list[tuple[str, int]]:
+def _linked(account: Account, invoice: Obj, params: Params) -> list[tuple[str, int]]:
+    charges = {charge["id"] for charge in _charges(account, invoice)}
     found = []
     for number, given in enumerate(params.get("refunds", [])):
         if "refund" not in given:
             raise missing(f"refunds[{number}][refund]")
         refund = account.find("refund", given["refund"], f"refunds[{number}][refund]")
-        found.append((refund["id"], given.get("amount_refunded", refund["amount"])))
+        part = given.get("amount_refunded", refund["amount"])
+        if refund["charge"] not in charges or not 0 < part <= refund["amount"]:
+            message = f"The refund {refund['id']} did not give back {part} of a payment of this invoice."
+            raise InvalidParameter(message, param=f"refunds[{number}]")
+        found.append((refund["id"], part))
     return found
 
 
@@ -133,7 +152,10 @@ def _charges(account: Account, invoice: Obj) -> list[Obj]:
 
 
 def _refunded(account: Account, invoice: Obj, split: Split, params: Params) -> list[dict[str, Any]]:
-    parts = [{"amount_refunded": part, "refund": refund, "type": "refund"} for refund, part in _linked(account, params)]
+    parts = [
+        {"amount_refunded": part, "refund": refund, "type": "refund"}
+        for refund, part in _linked(account, invoice, params)
+    ]
     if not split.refund:
         return parts
     charges = _charges(account, invoice)
@@ -168,6 +190,9 @@ def _lines(account: Account, invoice: Obj, params: Params) -> list[Obj]:
 
 
 def _line(account: Account, invoice: Obj, given: Params, number: int) -> Obj:
+    for name in given:
+        if name not in LINE:
+            raise not_imitated(f"lines[{number}][{name}]")
     credited: Obj | None = None
     if given["type"] == "invoice_line_item":
         if "invoice_line_item" not in given:

@@ -12,6 +12,18 @@ from sandbox.stripe.state.store import Obj
 
 DAY_SECONDS = 24 * 3600
 PLAIN = "auto_advance collection_method custom_fields description effective_at footer number statement_descriptor"
+# What a new invoice has none of yet.
+ZEROS = (
+    "amount_due amount_overpaid amount_paid amount_paid_off_stripe amount_remaining amount_shipping attempt_count "
+    "post_payment_credit_notes_amount pre_payment_credit_notes_amount starting_balance subtotal "
+    "subtotal_excluding_tax total total_excluding_tax"
+)
+NOTHINGS = (
+    "account_tax_ids application automatically_finalizes_at custom_fields customer_account default_payment_method "
+    "default_source description due_date effective_at ending_balance footer from_invoice hosted_invoice_url "
+    "invoice_pdf last_finalization_error latest_revision next_payment_attempt number on_behalf_of parent "
+    "receipt_number rendering shipping_cost shipping_details statement_descriptor test_clock webhooks_delivered_at"
+)
 
 
 def drafted(account: Account, customer: Obj, currency: str, params: Params, with_pending: bool) -> Obj:
@@ -90,23 +102,12 @@ def next_number(account: Account, customer: str) -> str:
 
 
 def _empty(account: Account, customer: Obj, currency: str) -> Obj:
-    zeros = (
-        "amount_due amount_overpaid amount_paid amount_paid_off_stripe amount_remaining amount_shipping attempt_count "
-        "post_payment_credit_notes_amount pre_payment_credit_notes_amount starting_balance subtotal "
-        "subtotal_excluding_tax total total_excluding_tax"
-    )
-    nothings = (
-        "account_tax_ids application automatically_finalizes_at custom_fields customer_account default_payment_method "
-        "default_source description due_date effective_at ending_balance footer from_invoice hosted_invoice_url "
-        "invoice_pdf last_finalization_error latest_revision next_payment_attempt number on_behalf_of parent "
-        "receipt_number rendering shipping_cost shipping_details statement_descriptor test_clock webhooks_delivered_at"
-    )
     identifier = new_id("in")
     return {
         "id": identifier,
         "object": "invoice",
-        **dict.fromkeys(zeros.split(), 0),
-        **dict.fromkeys(nothings.split()),
+        **dict.fromkeys(ZEROS.split(), 0),
+        **dict.fromkeys(NOTHINGS.split()),
         "account_country": "US",
         "account_name": "Simulated account",
         "attempted": False,

@@ -110,7 +110,7 @@ def finalize(account: Account, params: Params, invoice: str) -> Obj:
     return issued
 
 
-@route("POST", URL + "/{invoice}/pay", "payment_method paid_out_of_band off_session forgive")
+@route("POST", URL + "/{invoice}/pay", "payment_method paid_out_of_band off_session")
 def pay(account: Account, params: Params, invoice: str) -> Obj:
     """Collect what remains: from the given card, the invoice's or the customer's default, or outside of Stripe."""
     found = account.find("invoice", invoice)

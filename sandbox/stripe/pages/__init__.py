@@ -69,5 +69,7 @@ def _moment(seconds: int) -> str:
 
 def _linked(item: Obj) -> Markup:
     """The object's JSON with every id in it leading to its own page."""
+    first = {name: item[name] for name in ("id", "object")}
+    item = first | dict(sorted(item.items()))
     text = str(escape(json.dumps(item, indent=2, ensure_ascii=False))).replace("&#34;", '"')
     return Markup(_ID.sub(r'"<a href="/objects/\1">\1</a>"', text))  # noqa: S704 - escaped above

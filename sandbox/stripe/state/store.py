@@ -70,12 +70,14 @@ class Store:
         """All changes inside are kept together, on disk when the block ends; an exception undoes them."""
         try:
             yield
+            self._write()
         except BaseException:
+            if self._disk is not None and self._disk.in_transaction:
+                self._disk.execute("rollback")
             for (kind, identifier), item in reversed(self._before.items()):
                 self._set(kind, identifier, item)
             self._before.clear()
             raise
-        self._write()
         self._before.clear()
 
     def clear(self) -> None:

@@ -110,6 +110,15 @@ def test_search_finds_by_metadata_but_lags_behind(
     assert [item.id for item in later.data] == [invoice.id]
 
 
+def test_search_goes_on_page_by_page(stripe_simulator: StripeSimulator, client: stripe.StripeClient) -> None:
+    made = [client.v1.customers.create({"name": "Northwind"}).id for _ in range(5)]
+    stripe_simulator.control.advance(seconds=90)
+
+    found = client.v1.customers.search({"query": "name:'Northwind'", "limit": 2}).auto_paging_iter()
+
+    assert [customer.id for customer in found] == made[::-1]
+
+
 def test_metadata_is_merged_and_single_keys_are_removed(client: stripe.StripeClient) -> None:
     customer = client.v1.customers.create({"metadata": {"a": "1", "b": "2"}, "description": "first"}).id
 
