@@ -35,7 +35,7 @@ ISSUES = {
 _CLOSED_BECAUSE = {
     Ending.WITHDRAWN: "You told us that you no longer contest this bill. Nothing was changed.",
     Ending.UNANSWERED: "We asked you a question and did not hear back, so we have closed the case. "
-    "Reply to this letter at any time and we will open it again.",
+    "Write to us at any time, naming this ticket, and we will open it again.",
     Ending.DUPLICATE: "You have already told us about this bill, and that case is still open. "
     "We will answer you there, so that nothing is said twice.",
 }
@@ -168,12 +168,12 @@ def handed_over(case: OpenedCase, step: str, what_happened: str) -> HandedOver:
     )
 
 
-def question_for(case: OpenedCase, outcome: Outcome, role: Role) -> str:
+def question_for(case: OpenedCase, outcome: Outcome) -> str:
     """What an approver is asked, in one sentence."""
     kind = "a goodwill credit" if outcome.goodwill else "a credit"
     return (
         f"May {case.ticket.tenant_id} get {kind} of {outcome.credit} on {case.invoice_number or 'the next invoice'} "
-        f"({in_words(outcome.resolution)}, {role})? {outcome.reason}"
+        f"({in_words(outcome.resolution)})? {outcome.reason}"
     )
 
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from temporalio.client import (
     Client,
     RPCError,
+    WorkflowExecutionStatus,
     WorkflowQueryFailedError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
@@ -28,6 +29,7 @@ from billing.cases import (
     CustomerReply,
     DecisionReceipt,
     DeEscalation,
+    Ending,
     Judgement,
     Opening,
     Question,
@@ -72,22 +74,42 @@ async def open_dispute(client: Client, opening: Opening, *, task_queue: str = TA
     case = case_id(opening.ticket.ticket_id)
     reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE if again else WorkflowIDReusePolicy.REJECT_DUPLICATE
     try:
-        with reaching_temporal():
-            await client.start_workflow(
-                RUNBOOK,
-                opening,
-                id=case,
-                task_queue=task_queue,
-                id_reuse_policy=reuse,
-                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-                static_summary=_summary(opening.ticket),
-                rpc_timeout=PATIENCE,
-            )
+        await _start(client, opening, case, task_queue, reuse)
     except WorkflowAlreadyStartedError:
         if again:
             raise BillingFailure(FailureCode.CONFLICT, f"{case} is still open: nothing to re-open") from None
-        return CaseHandle(case_id=case, created=False)
+        return CaseHandle(case_id=case, created=await _look_again(client, opening, case, task_queue))
     return CaseHandle(case_id=case, created=True)
+
+
+async def _start(client: Client, opening: Opening, case: str, task_queue: str, reuse: WorkflowIDReusePolicy) -> None:
+    with reaching_temporal():
+        await client.start_workflow(
+            RUNBOOK,
+            opening,
+            id=case,
+            task_queue=task_queue,
+            id_reuse_policy=reuse,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            static_summary=_summary(opening.ticket),
+            rpc_timeout=PATIENCE,
+        )
+
+
+async def _look_again(client: Client, opening: Opening, case: str, task_queue: str) -> bool:
+    """A ticket that was turned away as unusable gets a fresh look when it comes again, perhaps corrected."""
+    with reaching_temporal():
+        handle = client.get_workflow_handle(case, result_type=str)
+        described = await handle.describe(rpc_timeout=PATIENCE)
+        if described.status is not WorkflowExecutionStatus.COMPLETED:
+            return False
+        if await handle.result(rpc_timeout=PATIENCE) != Ending.NOT_ACCEPTED:
+            return False
+    try:
+        await _start(client, opening, case, task_queue, WorkflowIDReusePolicy.ALLOW_DUPLICATE)
+    except WorkflowAlreadyStartedError:  # the same ticket, delivered twice at the same moment
+        return False
+    return True
 
 
 async def exists(client: Client, case: str) -> bool:

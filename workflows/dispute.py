@@ -95,7 +95,7 @@ class Dispute(DisputeWatch):
             return
         await self.enter(Stage.ESCALATE, "tell the leads at once")
         self.escalated = True
-        self.note(f"escalated at once: {'; '.join(self.case.escalation_reasons)}")
+        self.note(f"escalated at once: {' '.join(self.case.escalation_reasons)}")
         await self.write_to_operators("escalated", Role.LEAD, letters.escalated(self.case))
 
     async def _collect(self) -> EvidencePack:
@@ -152,7 +152,7 @@ class Dispute(DisputeWatch):
             op_key=proposal.request.op_key,
             position=position,
             role=role,
-            question=letters.question_for(self.case, self._proposed.outcome, role),
+            question=letters.question_for(self.case, self._proposed.outcome),
             asked_at=workflow.now(),
             expires_at=workflow.now() + self.case.policy.approvals.expire_after,
         )
@@ -265,6 +265,7 @@ class Dispute(DisputeWatch):
         proposal = self._proposed.proposal
         if proposal is None or (reminder and self.customer.waiting):
             return
+        self.next_step = f"{pending.role} decides about {pending.amount}"
         request = letters.approval_requested(self.case, proposal, self._proposed.statements, pending, reminder)
         await self.write_to_operators(
             f"approval-{proposal.request.step}-{pending.approval_id.rsplit('/', 1)[-1]}-{reminder}",

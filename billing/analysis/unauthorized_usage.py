@@ -63,7 +63,8 @@ def _signs(usage: KeyUsage, policy: UsagePolicy) -> list[str]:
 
 
 def _jump(usage: KeyUsage) -> str:
-    peak, ordinary = written(usage.peak_daily_quantity), written(usage.baseline_daily_quantity)
+    # An average: decimals beyond the first would only look exact.
+    peak, ordinary = written(usage.peak_daily_quantity), written(round(usage.baseline_daily_quantity, 1))
     return f"its busiest day took {peak} against {ordinary} on an ordinary day"
 
 

@@ -45,9 +45,7 @@ def test_a_business_day_of_one_zone_is_not_that_of_another() -> None:
     in_new_york = BusinessCalendar.without_holidays("America/New_York")
 
     assert in_tokyo.passed(Counts.BUSINESS_DAYS, sunday_evening_in_new_york, sunday_evening_in_new_york + HOUR) == HOUR
-    assert not in_new_york.passed(
-        Counts.BUSINESS_DAYS, sunday_evening_in_new_york, sunday_evening_in_new_york + HOUR
-    )
+    assert not in_new_york.passed(Counts.BUSINESS_DAYS, sunday_evening_in_new_york, sunday_evening_in_new_york + HOUR)
 
 
 def test_four_hours_from_friday_afternoon_count_every_hour_of_the_weekend() -> None:
@@ -63,7 +61,9 @@ amounts = st.timedeltas(timedelta(minutes=1), 20 * DAY)
 
 
 @given(start=moments, amount=amounts, counts=st.sampled_from(Counts))
-def test_what_is_due_has_exactly_its_amount_of_time_before_it(start: datetime, amount: timedelta, counts: Counts) -> None:
+def test_what_is_due_has_exactly_its_amount_of_time_before_it(
+    start: datetime, amount: timedelta, counts: Counts
+) -> None:
     due = BERLIN.after(counts, start, amount)
 
     assert BERLIN.passed(counts, start, due) == amount

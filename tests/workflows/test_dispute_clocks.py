@@ -127,3 +127,15 @@ async def test_a_ticket_that_was_on_its_way_for_a_day_has_that_day_counted(offic
         "  30h  SLA resolution warning"
     ]
     await case.does(Dispute.withdraw, Withdrawal(by="accounts@acme.example"))
+
+
+async def test_an_acknowledgement_that_comes_too_late_is_a_breach_although_nobody_saw_the_timer_ring(
+    office: Office,
+) -> None:
+    acme = office.world.tenant("acme", duplicated=1_000)
+
+    case = await office.opens(acme, disputed="100.00", opened_at=datetime.now(UTC) - timedelta(hours=5))
+
+    clocks = {clock.name: clock.state for clock in (await case.story()).clocks}
+    assert clocks["initial response"] == "met late"
+    assert sum("SLA initial response breached" in line for line in await case.timeline()) == 1

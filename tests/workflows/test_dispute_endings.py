@@ -7,6 +7,7 @@ from billing.cases import Ending, Judgement, Opening, Verdict, Withdrawal
 from billing.disputes import Category, Resolution
 from billing.money import Money
 from billing.tenants import Tier
+from starters.disputes import open_dispute
 from tests.workflows.office import Office
 from workflows.dispute import Dispute
 
@@ -174,3 +175,16 @@ async def test_every_decided_case_leaves_one_line_in_the_decision_log(office: Of
     assert [line.split(" | ")[3] for line in lines] == ["TENANT=acme", "TENANT=beta", "TENANT=gamma"]
     assert office.log.verify() is None
     assert all(line.startswith(f"{datetime.now(UTC):%Y-%m-%d}") for line in lines)
+
+
+async def test_a_ticket_that_was_turned_away_is_accepted_once_it_is_corrected(office: Office) -> None:
+    acme = office.world.tenant("acme", duplicated=480)
+    wrong = await office.opens(acme, disputed="48.00", period="2031-01")
+    await wrong.ending()
+    corrected = Opening(ticket=wrong.opening.ticket.model_copy(update={"period": "2026-10"}))
+
+    again = await open_dispute(office.clock.client, corrected, task_queue=office.queue)
+    ending = await office.clock.client.get_workflow_handle(again.case_id, result_type=Ending).result()
+
+    assert again.created
+    assert ending is Ending.CREDITED

@@ -68,6 +68,14 @@ class SlaClocks:
         """Announce the milestones of one clock as it reaches them, until it is met or the case is over."""
         while not self._over and self._clocks[name].met_at is None:
             await self._watch_once(name, announce)
+        await self._announce_late(name, announce)
+
+    async def _announce_late(self, name: str, announce: Announce) -> None:
+        """A clock that was met only after its time was up is breached all the same, even if its timer never rang."""
+        clock = self._clocks[name]
+        if clock.met_at and clock.consumed > clock.budget.amount and Milestone.BREACH not in clock.reached:
+            self._clocks[name] = clock.marked(Milestone.BREACH)
+            await announce(self._clocks[name], Milestone.BREACH, clock.met_at)
 
     async def _watch_once(self, name: str, announce: Announce) -> None:
         """Wait for the clock's next milestone or for a change of the clock, whichever comes first."""
