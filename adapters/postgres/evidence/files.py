@@ -21,6 +21,8 @@ MOMENT = pa.timestamp("us", tz="UTC")
 QUANTITY = pa.decimal128(24, 6)
 ID = pa.string()
 
+_WRITE_BYTES = 4 << 20
+
 
 class NewFile(io.RawIOBase):
     """A file that did not exist before, readable by its owner only, counted and hashed while it is written."""
@@ -98,7 +100,9 @@ class ParquetCopy:
         self._name = name
         self._file = NewFile(folder, name)
         dictionaries = [field.name for field in schema if pa.types.is_dictionary(field.type)]
-        self._writer = parquet.ParquetWriter(self._file, schema, compression="zstd", use_dictionary=dictionaries)
+        # Every write from Arrow into Python waits for the thread that reads from Postgres: so few and large ones.
+        self._buffer = pa.BufferedOutputStream(pa.PythonFile(self._file, mode="w"), _WRITE_BYTES)
+        self._writer = parquet.ParquetWriter(self._buffer, schema, compression="zstd", use_dictionary=dictionaries)
 
     def header(self, line: bytes) -> None:
         """Parquet names its columns by the schema."""
@@ -114,6 +118,7 @@ class ParquetCopy:
 
     def finish(self, rows: int) -> EvidenceFile:
         self._writer.close()
+        self._buffer.flush()
         return self._file.seal("application/vnd.apache.parquet", rows)
 
     def abandon(self) -> None:
@@ -124,8 +129,11 @@ class ParquetCopy:
     def _typed(self, block: memoryview) -> pa.Table:
         return csv.read_csv(
             pa.BufferReader(pa.py_buffer(block)),
-            # The export already keeps two cores busy: more threads here only fight with it.
-            read_options=csv.ReadOptions(column_names=self._schema.names, use_threads=False),
+            # In one piece: a block is small already, and each piece would bring dictionaries of its own. On one thread:
+            # the export keeps two cores busy as it is.
+            read_options=csv.ReadOptions(
+                column_names=self._schema.names, block_size=block.nbytes + 1, use_threads=False
+            ),
             parse_options=csv.ParseOptions(newlines_in_values=True),
             # COPY quotes every value and leaves NULL bare, so an empty text is told from no text.
             convert_options=csv.ConvertOptions(

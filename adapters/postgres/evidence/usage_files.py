@@ -33,7 +33,7 @@ USAGE_EVENTS = pa.schema(
 )
 
 # The columns of D4 first; the ids after them make each row findable again.
-_EVENTS = sql.SQL("""
+RAW_EVENTS = sql.SQL("""
     select event_time, {route}, {tool}, {model}, meter, quantity, trace_id, event_id, {api_key_id}
     from usage_events
     where tenant_id = %(tenant)s and meter = any(%(meters)s) and event_time >= %(starts)s and event_time < %(ends)s
@@ -64,7 +64,7 @@ def export_usage_events(connection: Connection, inquiry: Inquiry, folder: Path, 
         CsvCopy(folder, "usage_events.csv"),
         ParquetCopy(folder, "usage_events.parquet", USAGE_EVENTS),
     ]
-    return export(connection, _EVENTS, inquiry.parameters, copies, pulse)
+    return export(connection, RAW_EVENTS, inquiry.parameters, copies, pulse)
 
 
 def export_request_logs(connection: Connection, inquiry: Inquiry, folder: Path, pulse: Pulse) -> list[EvidenceFile]:
