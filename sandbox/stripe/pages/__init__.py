@@ -35,10 +35,12 @@ def page_routes(store: Store, clock: Clock) -> list[Route]:
 
     async def account(request: Request) -> Response:
         names = {item["id"]: item.get("name") or item.get("email") or item["id"] for item in store.all("customer")}
+        documents = [*store.all("invoice"), *store.all("credit_note")]
+        numbers = {item["id"]: item["number"] or "draft" for item in documents}
         kinds = ("customer", "invoice", "credit_note", "customer_balance_transaction")
         rows = {kind: store.all(kind)[::-1][:ROWS_MAX] for kind in kinds}
         counts = {kind: len(store.all(kind)) for kind in (*kinds, "refund", "event")}
-        return shown("account.html", rows=rows, counts=counts, names=names)
+        return shown("account.html", rows=rows, counts=counts, names=names, numbers=numbers)
 
     async def an_object(request: Request) -> Response:
         identifier = request.path_params["identifier"]
