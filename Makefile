@@ -43,4 +43,5 @@ bench: $(READY)  ## measurements, as ratios to a baseline in the same run
 	@$(BIN)/python -m benchmarks.evidence
 
 clean:  ## remove the environment and the sandbox's data
+	@test ! -x $(BIN)/python -o ! -d .runbooks || $(BIN)/python -m sandbox.removal .runbooks
 	rm -rf $(VENV) .runbooks

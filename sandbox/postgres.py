@@ -28,6 +28,8 @@ SUPERUSER = "postgres"
 ENVIRONMENT = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}  # the caller's own stays outside: it may hold secrets and PG* settings
 # Where root keeps clusters whose data directory lies in its private home, which `nobody` cannot enter.
 SHELTER = Path("/var/lib/billing-sandbox")
+# In the data directory, the name of the file that says where such a cluster lies.
+POINTER = "cluster-is-in"
 LOG_TAIL_LINES = 12
 READY_POLL_SECONDS = 0.02
 ORPHANS_GONE_SECONDS = 5.0
@@ -189,7 +191,7 @@ class PostgresServer:
     @property
     def _ground(self) -> Path:
         """The directory the cluster lies in: `home`, or root's shelter for it when `nobody` cannot enter `home`."""
-        pointer = self.home / "cluster-is-in"
+        pointer = self.home / POINTER
         if pointer.exists():
             return Path(pointer.read_text().strip())
         who = run_as(self.home / "cluster")

@@ -20,6 +20,7 @@ from adapters.mail.headers import header_text
 from adapters.mail.wording import plain_words
 from billing.emails import Letter
 from billing.failures import BillingFailure, FailureCode
+from billing.policy.raci import RACI
 
 TEXT_WIDTH = 72
 
@@ -39,6 +40,8 @@ def render(letter: Letter, house: str) -> RenderedLetter:
     """Write the letter out for its recipient; `house` signs it. Raises INVALID when the template lacks a field."""
     template = letter.payload.template
     words = {**plain_words(letter.payload, letter.to), "name": letter.to.name, "case": letter.case_id, "house": house}
+    if teams := RACI.get(template):
+        words |= {"responsible": teams.responsible, "accountable": teams.accountable}
     try:
         subject = header_text(_TEMPLATES.get_template(f"{template}/subject.txt").render(words))
         words["subject"] = subject

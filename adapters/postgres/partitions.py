@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
+
+from adapters.postgres.engine import transaction
+
+# Long enough for a forgotten quarter.
+AHEAD = timedelta(days=190)
 
 KEPT_IN_MONTHS = ("usage_events", "request_logs")
 
@@ -17,3 +22,9 @@ def make_months(connection: Connection, first: date, last: date) -> int:
         connection.execute(make, {"parent": table, "first": first, "months": months}).scalar_one()
         for table in KEPT_IN_MONTHS
     )
+
+
+def make_months_ahead(engine: Engine, today: date) -> int:
+    """Make last month's partitions to those of `AHEAD` from today; returns how many were missing."""
+    with transaction(engine) as connection:
+        return make_months(connection, today.replace(day=1) - timedelta(days=1), today + AHEAD)

@@ -2,11 +2,9 @@
 
 import asyncio
 import json
-import shutil
 import signal
 from asyncio.subprocess import Process
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,11 +14,11 @@ from rich.table import Table
 from sandbox.demo.crash import the_worker_dies
 from sandbox.demo.stage import Stage, StoryError, Told
 from sandbox.demo.stories import STORIES
-from sandbox.part import SandboxError
 from sandbox.parts import Sandbox, SandboxOptions
 from sandbox.programs import stop
 from sandbox.progress import Board
-from sandbox.run_record import RECORD, only_run
+from sandbox.removal import remove
+from sandbox.run_record import RECORD
 from sandbox.up import run_sandbox
 from workflows.blocks import attributes
 
@@ -43,11 +41,8 @@ async def play(data: Path, *, speed: int, stay: bool) -> int:
 
 
 def _start_afresh(data: Path) -> None:
-    """Stories are played once: yesterday's credits would answer today's tickets. Only a sandbox's own files are removed."""
-    if not (data / "ports.json").exists():
-        return
-    with suppress(SandboxError), only_run(data):
-        shutil.rmtree(data)
+    """Stories are played once: yesterday's credits would answer today's tickets."""
+    remove(data)
 
 
 class _Programme:

@@ -1,8 +1,12 @@
 """`runbooks db ...`: the schema of the books."""
 
+from datetime import UTC, datetime
+
 import typer
 
 import migrations
+from adapters.postgres.engine import open_engine
+from adapters.postgres.partitions import make_months_ahead
 from starters.cli.options import session_of
 from starters.cli.terminal import say
 
@@ -11,7 +15,9 @@ app = typer.Typer(help="The database of the books.", no_args_is_help=True)
 
 @app.command()
 def upgrade(context: typer.Context) -> None:
-    """Bring the schema to the newest version; safe to repeat, and two at a time wait for each other.
+    """Bring the schema to the newest version and make the months ahead; safe to repeat, two at a time wait.
+
+    Run it at every deployment and at least once a quarter: usage of a month without a partition is refused.
 
     \b
     RUNBOOKS_DATABASE_URL=postgresql://... runbooks db upgrade
@@ -19,4 +25,5 @@ def upgrade(context: typer.Context) -> None:
     url = session_of(context).settings.need("database_url").database_url
     assert url is not None  # noqa: S101 - needed above
     migrations.upgrade(url.get_secret_value())
-    say("the schema is up to date")
+    made = make_months_ahead(open_engine(url.get_secret_value(), application="upgrade"), datetime.now(UTC).date())
+    say(f"the schema is up to date, {made} partitions made for the months ahead")
