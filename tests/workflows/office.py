@@ -21,7 +21,7 @@ from sqlalchemy import Engine
 
 from adapters.operator_keys import sign
 from adapters.postgres.decisions import DecisionLog
-from billing.cases import CaseStory, DecisionReceipt, Ending, Opening, SignedDecision, Verdict
+from billing.cases import CaseStory, DecisionReceipt, Ending, Opening, PendingApproval, SignedDecision, Verdict
 from billing.disputes import Category, Requester, Ticket
 from billing.money import Money
 from billing.tenants import Tenant
@@ -116,6 +116,12 @@ class CaseInHand:
         """The operator signs an answer to the open question; `changes` forge parts of it after signing."""
         pending = (await self.story()).approval
         assert pending is not None, "nothing waits for approval"
+        signed = self.signed_by(person, pending, verdict).model_copy(update=changes)
+        receipt: DecisionReceipt = await self.does(Dispute.decide, signed)
+        return receipt
+
+    def signed_by(self, person: str, pending: PendingApproval, verdict: Verdict) -> SignedDecision:
+        """What the operator's own token makes of an answer."""
         decision = SignedDecision(
             approval_id=pending.approval_id,
             request_sha256=pending.request_sha256,
@@ -123,9 +129,7 @@ class CaseInHand:
             operator_id=person,
             decided_at=datetime.now(UTC),
         )
-        signed = sign(decision, self.office.world.tokens[person]).model_copy(update=changes)
-        receipt: DecisionReceipt = await self.does(Dispute.decide, signed)
-        return receipt
+        return sign(decision, self.office.world.tokens[person])
 
     async def ending(self) -> Ending:
         ending = Ending(await self.handle.result())
