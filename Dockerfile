@@ -3,8 +3,8 @@ FROM python:3.11-slim AS build
 WORKDIR /app
 RUN python -m venv /opt/runbooks
 ENV PATH=/opt/runbooks/bin:$PATH
-COPY requirements.lock pyproject.toml README.md ./
-RUN pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY requirements-production.lock pyproject.toml README.md ./
+RUN pip install --no-cache-dir --require-hashes -r requirements-production.lock
 COPY billing billing
 COPY activities activities
 COPY adapters adapters
