@@ -43,6 +43,7 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=5, help="how often every contender takes its turn")
     chosen = arguments.parse_args()
     with tempfile.TemporaryDirectory(prefix="evidence-benchmark-") as home:
+        Path(home).chmod(0o711)  # for root, whose server runs as `nobody` and must pass through to stay in here
         server = PostgresServer(Path(home) / "postgres")
         server.start()
         try:

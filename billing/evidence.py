@@ -74,7 +74,7 @@ class MisdatedEvents(_Fact):
 
 
 class KeyUsage(_Fact):
-    """One API key and network in the period against its trailing 28 days (D5, unauthorized usage)."""
+    """One API key and network in the period against the key's own trailing 28 days (D5, unauthorized usage)."""
 
     api_key_id: str
     network: str

@@ -17,7 +17,7 @@ _FINGERPRINT_LENGTH = 12
 _UNFINISHED = ".unfinished-"
 
 
-def evidence_id(case_id: str, round_number: int) -> str:
+def folder_of(case_id: str, round_number: int) -> str:
     """The name of one collection, which is also its folder below the evidence directory: `dispute-T-4711/r1`.
 
     Whatever the case is called, the name is one plain folder: what had to be replaced is told apart by a fingerprint.

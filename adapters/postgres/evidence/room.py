@@ -13,7 +13,7 @@ from adapters.postgres.evidence.assessments import read_assessment, write_assess
 from adapters.postgres.evidence.collection import snapshot, sole_collector
 from adapters.postgres.evidence.day_totals import day_totals
 from adapters.postgres.evidence.fact_rows import export_fact_rows, open_fact_rows
-from adapters.postgres.evidence.folder import evidence_id, new_folder
+from adapters.postgres.evidence.folder import folder_of, new_folder
 from adapters.postgres.evidence.gathering import gather
 from adapters.postgres.evidence.inquiry import Inquiry
 from adapters.postgres.evidence.pulse import BEAT_EVERY, Pulse
@@ -37,7 +37,7 @@ class PostgresEvidenceRoom:
     def collect(self, scope: DisputeScope, policy: Policy, heartbeat: Heartbeat) -> EvidencePack:
         """Raises UNAVAILABLE while another attempt collects the same round, or when disk or database are away; whatever
         interrupts it leaves no file and no record behind."""
-        name = evidence_id(scope.case_id, scope.round)
+        name = folder_of(scope.case_id, scope.round)
         with sole_collector(self._engine, name):
             if recorded := self._recorded(scope):
                 return recorded

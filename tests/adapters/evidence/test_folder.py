@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.postgres.evidence.folder import evidence_id
+from adapters.postgres.evidence.folder import folder_of
 
 HOSTILE = (
     "dispute/../../etc/passwd",
@@ -31,12 +31,12 @@ HOSTILE = (
 
 
 def test_an_ordinary_case_reads_like_itself() -> None:
-    assert evidence_id("dispute/T-4711", 1) == "dispute-T-4711/r1"
+    assert folder_of("dispute/T-4711", 1) == "dispute-T-4711/r1"
 
 
 @pytest.mark.parametrize("case_id", HOSTILE, ids=ascii)
 def test_a_hostile_case_id_stays_in_the_evidence_directory(tmp_path: Path, case_id: str) -> None:
-    folder = tmp_path / evidence_id(case_id, 1)
+    folder = tmp_path / folder_of(case_id, 1)
 
     folder.mkdir(parents=True)
 
@@ -48,4 +48,4 @@ def test_a_hostile_case_id_stays_in_the_evidence_directory(tmp_path: Path, case_
 def test_two_cases_never_share_a_folder(case_ids: list[str]) -> None:
     one, other = case_ids
 
-    assert evidence_id(one, 1) != evidence_id(other, 1)
+    assert folder_of(one, 1) != folder_of(other, 1)
