@@ -1,5 +1,7 @@
 """How a case shows itself in the Temporal UI: the current details in Markdown, from the same story as everything else."""
 
+from datetime import datetime
+
 from billing.cases import CaseStory
 
 _LINES_SHOWN = 12
@@ -40,8 +42,12 @@ def _question(story: CaseStory) -> str:
 def _clocks(story: CaseStory) -> str:
     if not story.clocks:
         return ""
-    rows = [f"| {c.name} | {c.state} | {f'{c.due:%a %d %b %H:%M} UTC' if c.due else '–'} |" for c in story.clocks]
-    return "\n".join(["| SLA clock | state | due |", "|---|---|---|", *rows])
+    lines = [f"- {clock.name}: {clock.state}{_until(clock.due)}" for clock in story.clocks]
+    return "\n".join(["**SLA clocks**\n", *lines])
+
+
+def _until(due: datetime | None) -> str:
+    return f", due **{due:%a %d %b %H:%M} UTC**" if due else ""
 
 
 def _timeline(story: CaseStory) -> str:
