@@ -12,6 +12,7 @@ import migrations
 from workflows.blocks import attributes
 
 pytest_plugins = [
+    "tests.fixtures.logs",
     "tests.fixtures.mailbox",
     "tests.fixtures.postgres",
     "tests.fixtures.stripe_simulator",
