@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, wraps
+from threading import RLock
 
 from sandbox.stripe.contract.schemas import Schema, Schemas
 from sandbox.stripe.contract.source import Definition, find_class, imports, module_tree
@@ -68,6 +70,20 @@ def shape(path: str) -> str:
     return re.sub(r"\{\w+\}", "{}", path)
 
 
+_DERIVING = RLock()
+
+
+def _one_at_a_time(derive: Callable[..., Schema]) -> Callable[..., Schema]:
+    """Simulators in several threads share the schemas, and one that is half derived would refuse whatever is sent."""
+
+    @wraps(derive)
+    def derived(*words: str) -> Schema:
+        with _DERIVING:
+            return derive(*words)
+
+    return derived
+
+
 @cache
 def schemas() -> Schemas:
     """The schemas of everything used so far in this process; they grow on demand."""
@@ -85,6 +101,7 @@ def operations() -> dict[tuple[str, str], Operation]:
     }
 
 
+@_one_at_a_time
 @cache
 def request_schema(method: str, path: str) -> Schema:
     """The parameters of an operation; raises `LookupError` when the SDK has no such operation."""
@@ -96,6 +113,7 @@ def request_schema(method: str, path: str) -> Schema:
     return schemas().of_class(operation.params)
 
 
+@_one_at_a_time
 @cache
 def answer_schema(method: str, path: str) -> Schema:
     """The successful answer of an operation; raises `LookupError` when the SDK has no such operation."""
@@ -105,6 +123,7 @@ def answer_schema(method: str, path: str) -> Schema:
     return schemas().of_annotation(operation.answer, operation.scope)
 
 
+@_one_at_a_time
 @cache
 def resource_schema(word: str) -> Schema:
     """A resource by its `object` word; raises `LookupError` for one that is not imitated."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import importlib.util
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -162,6 +164,18 @@ def test_a_request_the_sdk_makes_is_decoded_into_what_the_contract_asks_for() ->
         "metadata": {"op_key": "a/b"},
     }
     assert request_violations("POST", "/v1/credit_notes", params) == []
+
+
+def test_simulators_in_several_threads_never_see_a_schema_that_is_half_derived() -> None:
+    spec = importlib.util.find_spec("sandbox.stripe.contract.operations")
+    assert spec is not None and spec.loader is not None
+    unused = importlib.util.module_from_spec(spec)  # a copy of its own, which has derived nothing yet
+    spec.loader.exec_module(unused)
+
+    with ThreadPoolExecutor(8) as threads:
+        seen = list(threads.map(lambda _: unused.resolved(unused.request_schema("POST", "/v1/invoices")), range(8)))
+
+    assert all("customer" in schema["properties"] for schema in seen)
 
 
 def test_a_test_whose_traffic_contradicts_the_contract_would_fail(stripe_simulator: StripeSimulator) -> None:
