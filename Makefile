@@ -17,8 +17,8 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	@echo "Making an environment in $(VENV) (once, about a minute) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/pip install -qq --no-deps --no-compile --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install -qq --no-deps --disable-pip-version-check --no-build-isolation --editable .
 	@touch $(READY)
 
 demo: $(READY)  ## play every story on a real stack, then end (STAY=1 leaves it up)

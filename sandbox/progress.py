@@ -43,6 +43,7 @@ class Board:
     def __init__(self, console: Console) -> None:
         self.console = console
         self._rows: dict[str, _Row] = {}
+        self._foretold: set[str] = set()
 
     @contextmanager
     def shown(self, names: list[str]) -> Iterator[None]:
@@ -69,6 +70,14 @@ class Board:
         """Print a failure with the log that belongs to it."""
         self.console.print(Text(title, style="bold red"))
         self._print(words)
+
+    def foretell(self, name: str) -> None:
+        """The person was told that this part is about to end: its end is no failure and needs no report."""
+        self._foretold.add(name)
+
+    def is_foretold(self, name: str) -> bool:
+        """Whether the end of this part was announced."""
+        return name in self._foretold
 
     def addresses(self, addresses: Mapping[str, str]) -> None:
         """Print where everything is."""

@@ -152,7 +152,7 @@ class _Run:
                 while not await part.ready():
                     if process.returncode is not None:
                         self._ended(running)
-                        raise self._failure(running, f"ended while starting (exit {process.returncode})")
+                        raise self._failure(running, f"ended while starting ({_how(process.returncode)})")
                     await asyncio.sleep(READY_POLL_SECONDS)
         except TimeoutError:
             problem = f"did not get ready within {part.ready_within_seconds:g} s"
@@ -164,10 +164,10 @@ class _Run:
         """Report the end of a part that nobody asked to end; this task is cancelled before parts are stopped."""
         code = await running.process.wait()
         self._ended(running)
-        failure = self._failure(running, f"ended by itself (exit {code})")
+        failure = self._failure(running, f"ended by itself ({_how(code)})")
         if running.part.essential:
             self._failures.put_nowait(failure)
-        else:
+        elif not self._board.is_foretold(running.part.name):
             self._reported(failure)
             self._board.tell(f"The sandbox goes on without {running.part.name}.")
 
@@ -196,6 +196,11 @@ class _Run:
         for running in reversed(self._running):
             await stop(running.process, running.part.stops_on, running.part.stops_within_seconds)
             self._record.ended(running.part.name)
+
+
+def _how(code: int) -> str:
+    """How a process ended: a negative code is the signal that ended it."""
+    return f"exit {code}" if code >= 0 else signal.Signals(-code).name
 
 
 async def _all_or_first_failure(work: list[Coroutine[None, None, None]]) -> None:

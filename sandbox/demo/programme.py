@@ -7,9 +7,11 @@ from asyncio.subprocess import Process
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+from textwrap import wrap
 
+import httpx
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from sandbox.demo.crash import the_worker_dies
 from sandbox.demo.stage import Stage, StoryError, Told
@@ -24,6 +26,9 @@ from workflows.blocks import attributes
 
 Play = Callable[[Stage], Awaitable[Told]]
 
+# Wider lines are harder to read, however wide the window is.
+WIDEST = 100
+
 
 async def play(data: Path, *, speed: int, stay: bool) -> int:
     """Start a sandbox on a fresh `data` directory and play; 0 when every story went as told, else 1.
@@ -31,13 +36,14 @@ async def play(data: Path, *, speed: int, stay: bool) -> int:
     With `stay` everything is left up until Ctrl-C.
     """
     console = Console()
+    board = Board(console)
     _start_afresh(data)
     options = SandboxOptions(speed=speed, search_attributes=attributes.ALL)
 
     async def programme(sandbox: Sandbox) -> int:
-        return await _Programme(console, sandbox, speed).run(stay=stay)
+        return await _Programme(board, sandbox, speed).run(stay=stay)
 
-    return await run_sandbox(data, options, Board(console), programme)
+    return await run_sandbox(data, options, board, programme)
 
 
 def _start_afresh(data: Path) -> None:
@@ -46,8 +52,9 @@ def _start_afresh(data: Path) -> None:
 
 
 class _Programme:
-    def __init__(self, console: Console, sandbox: Sandbox, speed: int) -> None:
-        self._console = console
+    def __init__(self, board: Board, sandbox: Sandbox, speed: int) -> None:
+        self._board = board
+        self._console = board.console
         self._sandbox = sandbox
         self._speed = speed
         self._told: list[Told] = []
@@ -57,11 +64,16 @@ class _Programme:
         stage = Stage.on(self._sandbox)
         successor: Process | None = None
         try:
+            self._say(
+                f"{len(STORIES)} tickets arrive, signed, at the webhook. Each case is told when it has ended, with the "
+                f"hours that it would take under the policy: this stack runs {self._speed:,} times faster."
+            )
             await asyncio.gather(*(self._tell(story(stage)) for story in STORIES))
             successor = await self._crash(stage)
             self._sum_up()
             if stay:
                 await self._stay()
+            self._say("`make demo STAY=1` leaves all of it up, to look around.")
         finally:
             await stage.http.aclose()
             if successor:
@@ -71,9 +83,9 @@ class _Programme:
     async def _tell(self, story: Awaitable[Told]) -> None:
         try:
             told = await story
-        except StoryError as error:
-            self._failed.append(str(error))
-            self._console.print(f"[red]✗[/red] {error}")
+        except (StoryError, httpx.HTTPError) as error:
+            self._failed.append(str(error) or type(error).__name__)
+            self._print(Text.assemble(("✗ ", "red"), self._failed[-1]))
             return
         self._told.append(told)
         self._show(told)
@@ -86,44 +98,72 @@ class _Programme:
             successor.append(process)
             return told
 
-        self._console.print(
-            "\nNow a worker is killed in the middle of a credit; the next one takes over (about 40 s) ..."
+        self._say(
+            "One more ticket. Its worker is killed with SIGKILL after Stripe has committed the credit and before the "
+            "answer is read; another one starts and takes over when the dead one's time is up, in about 40 seconds."
         )
+        self._board.foretell("worker")
         await self._tell(story())
         return successor[0] if successor else None
 
     def _show(self, told: Told) -> None:
         """The timeline in the policy's own time: what took seconds here would have taken these hours."""
-        began = told.story.timeline[0].at
-        table = Table(title=f"{told.title}\n{told.story.case_id}", title_justify="left", show_header=False, box=None)
-        table.add_column(justify="right", style="dim", no_wrap=True)
-        table.add_column(overflow="fold")
-        for line in told.story.timeline:
-            table.add_row(_in_policy_time((line.at - began) * self._speed), line.text)
-        self._console.print()
-        self._console.print(table)
+        story = told.story
+        self._print()
+        self._print(Text(told.title, style="bold"))
+        self._print(Text(f"{story.case_id}, {story.tenant_id} ({story.tier})", style="dim"))
+        began = story.timeline[0].at
+        stamps = [_in_policy_time((line.at - began) * self._speed) for line in story.timeline]
+        margin = max(map(len, stamps))
+        for stamp, line in zip(stamps, story.timeline, strict=True):
+            first, *more = wrap(line.text, self._width - margin - 4)
+            self._print(Text.assemble((f"  {stamp:>{margin}}  ", "dim"), first))
+            for words in more:
+                self._print(Text(f"{'':{margin + 4}}{words}"))
         for fact in told.checked:
-            self._console.print(f"  [green]✓[/green] {fact}")
+            self._print(Text.assemble(("  ✓ ", "green"), fact))
 
     def _sum_up(self) -> None:
-        table = Table(title=f"\n{len(self._told)} of {len(STORIES) + 1} stories ended as told", title_justify="left")
-        for column in ("case", "tenant", "ending", "disputed", "credited"):
-            table.add_column(column, justify="right" if column in {"disputed", "credited"} else "left")
-        for told in self._told:
+        self._print()
+        self._print(Text(f"{len(self._told)} of {len(STORIES) + 1} stories ended as told", style="bold"))
+        for told in sorted(self._told, key=lambda told: told.story.case_id):
             story = told.story
-            table.add_row(
-                story.case_id, story.tenant_id, told.ending.value, str(story.disputed), str(story.credited or "–")
+            disputed, credited = str(story.disputed), str(story.credited or "–")
+            self._print(
+                Text.assemble(
+                    ("  ✓ ", "green"),
+                    f"{story.case_id:<15} {story.tenant_id:<13} {told.ending.value:<18}",
+                    f" {disputed:>12} {credited:>12}",
+                )
             )
-        self._console.print(table)
         for reason in self._failed:
-            self._console.print(f"[red]✗ {reason}[/red]")
+            self._print(Text(f"  ✗ {reason}", style="red"))
 
     async def _stay(self) -> None:
-        self._console.print("\nEverything stays up. Ctrl-C ends it.")
-        addresses = json.loads((self._sandbox.data / RECORD).read_text())["addresses"]
-        for name, address in addresses.items():
-            self._console.print(f"  {name:<18} {address}")
+        self._board.addresses(json.loads((self._sandbox.data / RECORD).read_text())["addresses"])
+        self._say(
+            f"Everything stays up until Ctrl-C. In another terminal: runbooks --data {self._data} case list --all"
+        )
         await asyncio.Event().wait()
+
+    @property
+    def _data(self) -> Path:
+        """The data directory as a person here would type it."""
+        data, here = self._sandbox.data, Path.cwd()
+        return data.relative_to(here) if data.is_relative_to(here) else data
+
+    @property
+    def _width(self) -> int:
+        return min(self._console.width, WIDEST)
+
+    def _say(self, words: str) -> None:
+        """A paragraph of its own."""
+        self._print()
+        for line in wrap(words, self._width, break_on_hyphens=False):
+            self._print(Text(line))
+
+    def _print(self, line: Text | str = "") -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _in_policy_time(elapsed: timedelta) -> str:

@@ -33,10 +33,16 @@ def _join(known: Operators, operator_id: str, role: Role) -> str:
     known.add(
         Operator(
             operator_id=operator_id,
-            name=operator_id.replace("-", " ").capitalize(),
+            name=_name(operator_id),
             email=f"{operator_id}@ops.example",
             role=role,
             public_key=public_key,
         )
     )
     return token
+
+
+def _name(operator_id: str) -> str:
+    """How a letter addresses them: `vp-1` is VP 1, `account-manager-1` is Account manager 1."""
+    words = operator_id.replace("-", " ")
+    return words.upper() if words.startswith("vp") else words.capitalize()

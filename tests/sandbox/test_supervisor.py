@@ -64,12 +64,18 @@ def step(name: str, *after: str, work: Callable[[Say], Awaitable[None]]) -> Step
 
 
 async def run(
-    here: Path, declared: Sequence[Declared], then: Callable[[], Awaitable[int]], settings: dict[str, str] | None = None
+    here: Path,
+    declared: Sequence[Declared],
+    then: Callable[[], Awaitable[int]],
+    settings: dict[str, str] | None = None,
+    foretold: str | None = None,
 ) -> tuple[int, str]:
     """The exit code and everything that was printed."""
     printed = io.StringIO()
     with only_run(here) as record:
         board = Board(Console(file=printed, width=200))
+        if foretold:
+            board.foretell(foretold)
         code = await supervise(declared, here / "logs", board, record, settings=settings, then=then)
     return code, printed.getvalue()
 
@@ -134,7 +140,7 @@ async def test_a_crash_ends_everything_with_the_end_of_the_log(here: Path) -> No
     code, printed = await run(here, [part(here, "database"), part(here, "worker", "database")], crash)
 
     assert code == 1
-    assert "worker ended by itself (exit -9)." in printed
+    assert "worker ended by itself (SIGKILL)." in printed
     assert printed.index("worker.log:\nserving") > printed.index("ended by itself")
     assert (here / "stopped").read_text().split() == ["database"]
 
@@ -151,8 +157,22 @@ async def test_a_crash_of_what_is_not_essential_is_reported_and_done_without(her
     code, printed = await run(here, declared, crash_and_go_on)
 
     assert code == 0
-    assert "mailbox ended by itself (exit -9)." in printed
+    assert "mailbox ended by itself (SIGKILL)." in printed
     assert "The sandbox goes on without mailbox." in printed
+
+
+async def test_an_end_that_was_foretold_is_no_news(here: Path) -> None:
+    async def kill_and_go_on() -> int:
+        alive(here, "worker").kill()
+        while "worker" in recorded(here)["processes"]:  # noqa: ASYNC110 - the record is a file
+            await asyncio.sleep(0.01)
+        return 0
+
+    code, printed = await run(here, [part(here, "worker", essential=False)], kill_and_go_on, foretold="worker")
+
+    assert code == 0
+    assert "ended by itself" not in printed
+    assert "serving" not in printed
 
 
 @pytest.mark.parametrize(
