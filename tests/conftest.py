@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.fixtures.postgres",
     "tests.fixtures.stripe_simulator",
     "tests.fixtures.temporal",
+    "tests.fixtures.workers",
 ]
 
 

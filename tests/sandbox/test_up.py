@@ -20,7 +20,8 @@ import pytest
 from sandbox.parts import ROOT, Sandbox, SandboxOptions
 from sandbox.ports import RememberedPorts, is_free
 
-READY_SECONDS = 30
+# Most of it loads the sample data, which takes its time while other tests run beside.
+READY_SECONDS = 100
 
 
 @pytest.fixture
@@ -63,6 +64,7 @@ def gone(record: dict[str, Any], within_seconds: float = 10) -> bool:
     return not any(psutil.pid_exists(pid) for pid in pids)
 
 
+@pytest.mark.timeout(3 * READY_SECONDS)
 def test_a_killed_sandbox_leaves_nothing_running_and_the_next_one_finds_its_data_and_addresses(data: Path) -> None:
     with sandbox(data) as (killed, first):
         with psycopg.connect(first["settings"]["RUNBOOKS_DATABASE_URL"]) as session:

