@@ -25,7 +25,9 @@ from tests.fakes.effects import FakeEffects
 from tests.fixtures.stripe_simulator import StripeSimulator
 
 TRIES_MAX = 12
+# Faults that keep the caller waiting are given up on after this many seconds.
 PATIENCE = 0.3
+WAITING = {FaultKind.TIMEOUT, FaultKind.PAUSE}
 
 CREDITS = {
     "note on an unpaid invoice": (Destination.CREDIT_NOTE, False, CREDIT_NOTES),
@@ -42,6 +44,8 @@ FAULTS: dict[str, tuple[FaultKind, dict[str, Any]]] = {
     "answer garbled": (FaultKind.GARBLED_ANSWER, {}),
     "too late, done": (FaultKind.TIMEOUT, {"committed": True}),
     "too late, done only then": (FaultKind.TIMEOUT, {"committed": False}),
+    "held, done": (FaultKind.PAUSE, {"committed": True}),
+    "held, done only then": (FaultKind.PAUSE, {"committed": False}),
     "409": (FaultKind.CONFLICT, {}),
     "429": (FaultKind.RATE_LIMIT, {}),
     "402": (FaultKind.DECLINE, {}),
@@ -108,6 +112,12 @@ class Attempts:
         return answer
 
 
+def test_the_table_knows_every_fault_of_the_simulator() -> None:
+    kinds = {kind for kind, _ in FAULTS.values()}
+
+    assert kinds == set(FaultKind)
+
+
 @pytest.mark.parametrize("on", [(1,), (2,), (1, 2)], ids=["first try", "second try", "both tries"])
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("credit", CREDITS)
@@ -116,7 +126,7 @@ def test_every_fault_leaves_one_credit_or_a_clear_no(
 ) -> None:
     destination, paid, path = CREDITS[credit]
     kind, details = FAULTS[fault]
-    books = RealBooks(stripe_simulator, paid=paid, timeout=PATIENCE if kind is FaultKind.TIMEOUT else 5.0)
+    books = RealBooks(stripe_simulator, paid=paid, timeout=PATIENCE if kind in WAITING else 5.0)
     attempts = Attempts(books, a_request(25_00, destination), deaths=1 if on == (2,) else 0)
     stripe_simulator.control.fault(kind, path, attempts=on, **details)
 
