@@ -181,5 +181,5 @@ def ticket_note(outcome: Outcome, receipt: CreditReceipt | None) -> str:
     """What support reads in the ticket: root cause, credit reference, prevention (C7)."""
     reference = f"{receipt.amount}, {receipt.credit_id} ({receipt.provider_id})" if receipt else "none"
     shared = "Engineering was asked to find the common cause." if Role.ENGINEERING in outcome.path else ""
-    prevention = shared or "The daily check of roll-ups against raw events watches for a repetition."
+    prevention = shared or "The same finding at another customer within the month would be recognised as a pattern."
     return f"Root cause: {outcome.reason}\nCredit: {reference}\nPrevention: {prevention}"

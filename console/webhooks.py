@@ -129,7 +129,7 @@ async def take(event: TicketCreated | CustomerReplied | TicketWithdrawn, deliver
 async def open_checked(ticket: Ticket, desk: Desk) -> Accepted:
     """Start the ticket's case unless it is there already or the books, if they answer in time, object to it."""
     case = case_id(ticket.ticket_id)
-    if await disputes.exists(desk.temporal, case):
+    if await disputes.is_taken(desk.temporal, case):
         return Accepted(case_id=case)
     try:
         async with asyncio.timeout(CHECK_WITHIN_SECONDS):

@@ -39,6 +39,7 @@ from billing.cases import (
 )
 from billing.disputes import Ticket, case_id
 from billing.failures import BillingFailure, FailureCode
+from starters.card_numbers import without_card_numbers
 from starters.connect import PATIENCE, reaching_temporal
 
 RUNBOOK = "dispute"
@@ -83,10 +84,10 @@ async def open_dispute(client: Client, opening: Opening, *, task_queue: str = TA
 
 
 async def _start(client: Client, opening: Opening, case: str, task_queue: str, reuse: WorkflowIDReusePolicy) -> None:
-    with reaching_temporal():
+    with reaching_temporal(case):
         await client.start_workflow(
             RUNBOOK,
-            opening,
+            without_card_numbers(opening),
             id=case,
             task_queue=task_queue,
             id_reuse_policy=reuse,
@@ -98,13 +99,8 @@ async def _start(client: Client, opening: Opening, case: str, task_queue: str, r
 
 async def _look_again(client: Client, opening: Opening, case: str, task_queue: str) -> bool:
     """A ticket that was turned away as unusable gets a fresh look when it comes again, perhaps corrected."""
-    with reaching_temporal():
-        handle = client.get_workflow_handle(case, result_type=str)
-        described = await handle.describe(rpc_timeout=PATIENCE)
-        if described.status is not WorkflowExecutionStatus.COMPLETED:
-            return False
-        if await handle.result(rpc_timeout=PATIENCE) != Ending.NOT_ACCEPTED:
-            return False
+    if await is_taken(client, case):
+        return False
     try:
         await _start(client, opening, case, task_queue, WorkflowIDReusePolicy.ALLOW_DUPLICATE)
     except WorkflowAlreadyStartedError:  # the same ticket, delivered twice at the same moment
@@ -112,22 +108,30 @@ async def _look_again(client: Client, opening: Opening, case: str, task_queue: s
     return True
 
 
-async def exists(client: Client, case: str) -> bool:
-    """Whether Temporal knows a case of this name, open or closed; it forgets closed ones after its retention time."""
+async def is_taken(client: Client, case: str) -> bool:
+    """Whether Temporal knows a case of this name, open or closed, other than one that was turned away as unusable.
+
+    Temporal forgets closed cases after its retention time; the register keeps them.
+    """
     try:
-        with reaching_temporal():
-            await client.get_workflow_handle(case).describe(rpc_timeout=PATIENCE)
+        with reaching_temporal(case):
+            handle = client.get_workflow_handle(case, result_type=str)
+            described = await handle.describe(rpc_timeout=PATIENCE)
+            if described.status is not WorkflowExecutionStatus.COMPLETED:
+                return True
+            return bool(await handle.result(rpc_timeout=PATIENCE) != Ending.NOT_ACCEPTED)
     except BillingFailure as failure:
         if failure.code is FailureCode.NOT_FOUND:
             return False
         raise
-    return True
 
 
 async def reply(client: Client, case: str, answer: CustomerReply) -> None:
     """Hand over what the customer wrote; it needs no worker, and the same `reply_id` counts once."""
-    with reaching_temporal():
-        await client.get_workflow_handle(case).signal(CUSTOMER_REPLIED, answer, rpc_timeout=PATIENCE)
+    with reaching_temporal(case):
+        await client.get_workflow_handle(case).signal(
+            CUSTOMER_REPLIED, without_card_numbers(answer), rpc_timeout=PATIENCE
+        )
 
 
 async def ask_customer(client: Client, case: str, question: Question, *, request_id: str | None = None) -> str:
@@ -164,7 +168,7 @@ async def decide(client: Client, case: str, decision: SignedDecision) -> Decisio
 async def story(client: Client, case: str) -> CaseStory:
     """What the case tells of itself, as of its last step."""
     try:
-        with reaching_temporal():
+        with reaching_temporal(case):
             handle = client.get_workflow_handle(case)
             told: CaseStory = await handle.query(STORY, result_type=CaseStory, rpc_timeout=PATIENCE)
             return told
@@ -181,11 +185,11 @@ async def _tell(
 ) -> Answer:
     """Send an update and wait for its answer; the same `request_id` again returns the first answer."""
     try:
-        with reaching_temporal():
+        with reaching_temporal(case):
             handle = client.get_workflow_handle(case)
             told: Answer = await handle.execute_update(
                 update,
-                content,
+                content if isinstance(content, SignedDecision) else without_card_numbers(content),
                 id=f"{update}/{request_id or uuid.uuid4()}",
                 result_type=answer,
                 rpc_timeout=PATIENCE,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from adapters.postgres.books import Books
-from billing.cases import CustomerReply, Withdrawal
+from billing.cases import CustomerReply, Ending, Withdrawal
 from billing.disputes import Ticket, case_id
 from billing.redaction import redact_card_numbers
 from billing.triage import intake_problems
@@ -36,8 +36,10 @@ def harmless_withdrawal(withdrawal: Withdrawal) -> Withdrawal:
 
 
 def is_registered(ticket: Ticket, books: Books) -> bool:
-    """Whether the register knows the ticket's case, perhaps one that Temporal has forgotten."""
-    return books.cases.find(case_id(ticket.ticket_id)) is not None
+    """Whether the register knows the ticket's case, perhaps one that Temporal has forgotten; what was turned away as
+    unusable does not count, so that a corrected ticket is looked at again."""
+    row = books.cases.find(case_id(ticket.ticket_id))
+    return row is not None and row.ending != Ending.NOT_ACCEPTED
 
 
 def problems(ticket: Ticket, books: Books, now: datetime) -> list[str]:

@@ -22,7 +22,7 @@ from activities.investigation import AssessmentSummary, Evidence, Investigation
 from activities.ports import Closing
 from billing import letters
 from billing.authority import RUNBOOK, Role
-from billing.cases import Ending, Opening, PendingApproval, Stage
+from billing.cases import Ending, OpenedCase, Opening, PendingApproval, Stage
 from billing.closings import ending_of, turned_away
 from billing.corrections import CreditReceipt, Proposal
 from billing.decisions import DisputeDecision
@@ -33,7 +33,7 @@ from billing.money import Money
 from billing.policy.raci import RACI
 from billing.wording import counted
 from workflows.blocks.approval import approved
-from workflows.blocks.steps import EVIDENCE, MONEY, RECORD, code_of, step, words_of
+from workflows.blocks.steps import EVIDENCE, LETTER, MONEY, RECORD, code_of, step, words_of
 from workflows.blocks.waiting import wait_for, wait_until
 from workflows.dispute_watch import DisputeWatch, EndedEarlyError
 
@@ -55,7 +55,7 @@ class Dispute(DisputeWatch):
 
     @workflow.run
     async def run(self, opening: Opening) -> Ending:
-        self.case = self.opened = await step(Intake.open_case, opening, allowance=RECORD, summary="open the case")
+        self.case = self.opened = await self._open(opening)
         if ending := turned_away(self.case):
             return await self._turn_away(ending)
         self.begin(opening)
@@ -80,6 +80,18 @@ class Dispute(DisputeWatch):
                 break
         await self._notify(self.proposed, self.receipt)
         return ending_of(self.proposed.outcome)
+
+    async def _open(self, opening: Opening) -> OpenedCase:
+        """Read what the case keeps for life. What cannot be read (say, a broken policy) waits for a repair."""
+        while True:
+            try:
+                return await step(Intake.open_case, opening, allowance=RECORD, summary="open the case")
+            except ActivityError as error:
+                self.needs_human, self.repaired = True, False
+                self.next_step = f"a person repairs: {words_of(error)}"
+                self.note(f"the case cannot be opened: {words_of(error)}")
+                await wait_for(lambda: self.repaired)
+                self.needs_human = False
 
     async def _acknowledge(self) -> None:
         await self.enter(Stage.ACKNOWLEDGE, "tell the customer that we are on it")
@@ -209,14 +221,21 @@ class Dispute(DisputeWatch):
         decided = None if ending in _UNDECIDED else self.proposed
         await step(ClosingDesk.record, self._closing(ending, decided), allowance=RECORD, summary="record the decision")
         if decided:
-            note = TicketNote(
-                ticket_id=self.ticket.ticket_id,
-                op_key=f"{self.case.case_id}/note/r{self.case.round}",
-                text=letters.ticket_note(decided.outcome, self.receipt),
-            )
-            await step(ClosingDesk.note, note, allowance=RECORD, summary="note the outcome on the ticket")
+            await self._note_on_ticket(decided)
         self.ending = ending
         self.move(Stage.CLOSED, "nothing")
+
+    async def _note_on_ticket(self, decided: Proposed) -> None:
+        """Tell the support desk; a ticket that takes no note any more is told in the story and ends nothing."""
+        note = TicketNote(
+            ticket_id=self.ticket.ticket_id,
+            op_key=f"{self.case.case_id}/note/r{self.case.round}",
+            text=letters.ticket_note(decided.outcome, self.receipt),
+        )
+        try:
+            await step(ClosingDesk.note, note, allowance=LETTER, summary="note the outcome on the ticket")
+        except ActivityError as error:
+            self.note(f"the outcome could not be noted on the ticket: {words_of(error)}")
 
     async def _turn_away(self, ending: Ending) -> Ending:
         """A ticket that never becomes a case: say why, to the customer and, when it is unusable, to the leads."""

@@ -122,7 +122,7 @@ async def test_without_temporal_every_call_says_unavailable() -> None:
 
     calls = [
         disputes.open_dispute(client, Opening(ticket=ticket())),
-        disputes.exists(client, case),
+        disputes.is_taken(client, case),
         disputes.reply(client, case, a_reply("r-1")),
         disputes.withdraw(client, case, Withdrawal(by="agent-1")),
         disputes.story(client, case),

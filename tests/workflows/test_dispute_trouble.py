@@ -1,12 +1,15 @@
 """When Stripe, the mail or the books are in trouble: nothing is doubled, nothing is lost, and a person is asked in time."""
 
-from sqlalchemy import delete
+from pathlib import Path
 
-from adapters.postgres.tables import contracts
+from sqlalchemy import Engine, delete, insert
+
+from adapters.postgres.tables import contracts, tenant_policies
 from billing.cases import Ending, TryAgain, Verdict
-from billing.failures import FailureCode
+from billing.failures import BillingFailure, FailureCode
 from billing.money import Money
-from tests.workflows.office import CaseInHand, Office
+from tests.fixtures.temporal import CaseClock
+from tests.workflows.office import CaseInHand, Office, an_office
 from workflows.dispute import Dispute
 
 REPAIRED = TryAgain(by="finance-1", reason="the cause is repaired")
@@ -109,3 +112,35 @@ async def test_credits_of_two_cases_that_together_exceed_the_limit_are_not_both_
     assert ended is Ending.CREDITED
     assert (await second.story()).ending is None
     assert sum(credit.amount.minor for credit in office.provider.credits) == 26_000
+
+
+async def test_a_tenant_with_a_broken_policy_of_its_own_waits_for_its_repair(office: Office) -> None:
+    acme = office.world.tenant("acme", duplicated=480)
+    with office.world.engine.begin() as connection:
+        connection.execute(insert(tenant_policies).values(tenant_id="acme", version="own", bundle={"version": "own"}))
+    case = await office.opens(acme, disputed="48.00")
+    waiting = await case.story()
+
+    with office.world.engine.begin() as connection:
+        connection.execute(delete(tenant_policies))
+    await case.does(Dispute.try_again, REPAIRED)
+
+    assert waiting.needs_human
+    assert "policy bundle of acme is not valid" in waiting.next_step
+    assert await case.ending() is Ending.CREDITED
+
+
+async def test_a_ticket_that_takes_no_note_any_more_ends_nothing(
+    engine: Engine, case_clock: CaseClock, tmp_path: Path
+) -> None:
+    class ClosedDesk:
+        def note(self, ticket_id: str, op_key: str, text: str) -> None:
+            raise BillingFailure(FailureCode.PROVIDER_REFUSED, "the ticket is deleted")
+
+    async with an_office(engine, case_clock, tmp_path, tickets=ClosedDesk()) as office:
+        case = await office.opens(office.world.tenant("acme", duplicated=480), disputed="48.00")
+
+        assert await case.ending() is Ending.CREDITED
+        assert (await case.timeline())[-1].endswith(
+            "the outcome could not be noted on the ticket: the ticket is deleted"
+        )

@@ -52,4 +52,4 @@ def _until(due: datetime | None) -> str:
 
 def _timeline(story: CaseStory) -> str:
     latest = story.timeline[-_LINES_SHOWN:]
-    return "\n".join(f"- `{line.at:%d %b %H:%M:%S}` {line.text}" for line in latest)
+    return "\n".join(["**Story**\n", *(f"- `{line.at:%d %b %H:%M:%S}` {line.text}" for line in latest)])
