@@ -9,6 +9,7 @@ from temporalio.client import Client
 from adapters.operator_keys import operator_of, sign
 from billing.cases import DecisionReceipt, PendingApproval, SignedDecision, Verdict
 from starters import disputes
+from starters.card_numbers import without_card_numbers
 
 
 def signed(question: PendingApproval, verdict: Verdict, reason: str, token: str, now: datetime) -> SignedDecision:
@@ -21,7 +22,7 @@ def signed(question: PendingApproval, verdict: Verdict, reason: str, token: str,
         reason=reason,
         decided_at=now,
     )
-    return sign(decision, token)
+    return sign(without_card_numbers(decision), token)
 
 
 async def answer(
