@@ -40,7 +40,6 @@ from billing.cases import (
 from billing.disputes import Ticket, case_id
 from billing.failures import BillingFailure, FailureCode
 from starters.card_numbers import without_card_numbers
-from starters.card_numbers import without_card_numbers
 from starters.connect import PATIENCE, reaching_temporal
 
 RUNBOOK = "dispute"
