@@ -1,0 +1,99 @@
+"""A worker process that is ordered to die: composed like production's, on real adapters, killed with SIGKILL."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from multiprocessing import get_context, parent_process
+from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from activities.boundary import FailureBoundary
+from adapters.logs import write_logs
+from adapters.mail.smtp import SmtpPostman
+from adapters.postgres.engine import open_engine
+from adapters.stripe.provider import StripeProvider
+from tests.crash.assassin import Aiming, Assassin
+from tests.crash.impatience import Impatient
+from tests.crash.plan import Kill
+from tests.crash.unguarded import UnguardedEffects
+from worker import Vendors, ports_over, working
+
+SENDER = "Billing <billing@runbooks.example>"
+API_KEY = "sk_test_crash"
+STICKY = timedelta(milliseconds=300)
+POOL_SIZE = 5
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where a worker finds everything; `guarded` False takes the effects table away from it (the control)."""
+
+    temporal: str
+    queue: str
+    database_url: str
+    evidence: Path
+    stripe: str
+    smtp: tuple[str, int]
+    log: Path
+    guarded: bool = True
+
+
+def zygote() -> ForkServerContext:
+    """A process that has imported everything once and forks workers from itself within milliseconds."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["pytest", __name__])
+    return context
+
+
+def hire(context: ForkServerContext, surroundings: Surroundings, order: Kill | None = None) -> BaseProcess:
+    """Start a worker; with an order it dies when it gets there."""
+    process = context.Process(target=work, args=(surroundings, order), daemon=True)
+    process.start()
+    return process
+
+
+def work(surroundings: Surroundings, order: Kill | None) -> None:
+    """Be a worker until killed; ends by itself only when whoever started it is gone."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    log = os.open(surroundings.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    write_logs()
+    asyncio.run(_work(surroundings, order))
+
+
+async def _work(surroundings: Surroundings, order: Kill | None) -> None:
+    client = await Client.connect(surroundings.temporal, data_converter=pydantic_data_converter)
+    assassin = Assassin(order)
+    engine = open_engine(surroundings.database_url, application="crashing worker", pool_size=POOL_SIZE)
+    assassin.watch_commits(engine)
+    vendors = Vendors(
+        provider=StripeProvider(API_KEY, surroundings.stripe), postman=SmtpPostman(*surroundings.smtp, SENDER)
+    )
+    ports = ports_over(engine, surroundings.evidence, vendors)
+    if not surroundings.guarded:
+        ports = replace(ports, effects=UnguardedEffects(ports.effects))
+    interceptors = [Aiming(assassin), FailureBoundary(), Impatient()]
+    async with working(
+        client,
+        surroundings.queue,
+        assassin.watched(ports),
+        interceptors=interceptors,
+        sticky_queue_schedule_to_start_timeout=STICKY,
+    ):
+        await asyncio.Event().wait()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

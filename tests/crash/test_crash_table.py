@@ -1,0 +1,46 @@
+"""A worker that dies at any moment of any step leaves exactly one of each effect behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Any, cast
+
+import pytest
+from temporalio.activity import _Definition
+
+from tests.crash.company import Ground
+from tests.crash.plan import EVERY_KILL, ISSUE_CREDIT, STEPS, Moment
+from tests.crash.runs import Report, run, side_by_side
+from worker import Ports, activities
+
+pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("crash"), pytest.mark.timeout(1_800)]
+
+# The short form: the credit at every moment, every other step at one of them, in turn.
+TURNS = (Moment.UNREAD, Moment.RETURNED, Moment.READ, Moment.BEFORE)
+SHORT = tuple(
+    kill
+    for kill in EVERY_KILL
+    if kill.step is ISSUE_CREDIT or kill.moment is TURNS[STEPS.index(kill.step) % len(TURNS)]
+)
+
+
+async def test_a_killed_worker_leaves_exactly_one_of_each_effect(
+    ground: Ground, long_form: bool, publish: Callable[[str, Sequence[Report]], None]
+) -> None:
+    kills = EVERY_KILL if long_form else SHORT
+
+    reports = await side_by_side([run(ground, kill) for kill in kills])
+
+    publish("every kill", reports)
+    failed = [str(report) for report in reports if not report.passed]
+    assert not failed, "\n\n".join(failed)
+
+
+def test_every_activity_of_the_dispute_is_killed() -> None:
+    nothing = Ports(**{field.name: cast(Any, None) for field in fields(Ports)})
+
+    ordinary, payments = activities(nothing)
+    offered = {_Definition.must_from_callable(offer).name for offer in [*ordinary, *payments]}
+
+    assert offered == {step.activity for step in STEPS}
