@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 STAY ?= 0
-SPEED ?= 7200
+SPEED ?= 1800
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help

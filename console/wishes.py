@@ -16,7 +16,7 @@ class _Wish(BaseModel):
 class ReplyWish(_Wish):
     """What the customer answered elsewhere; the same `reply_id` counts once, a missing one is made up."""
 
-    text: Text
+    text: Annotated[Text, StringConstraints(min_length=1)]
     reply_id: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
 
 

@@ -63,18 +63,18 @@ async def connected(settings: Settings) -> AsyncIterator[Client]:
 
 
 @contextmanager
-def reaching_temporal() -> Iterator[None]:
-    """Name the failures of a call: UNAVAILABLE when Temporal does not answer in time, NOT_FOUND for an unknown case,
-    CONFLICT for one that is over; anything else passes through."""
+def reaching_temporal(case: str = "the case") -> Iterator[None]:
+    """Name the failures of a call about a case: UNAVAILABLE when Temporal does not answer in time, NOT_FOUND for an
+    unknown case, CONFLICT for one that is over; anything else passes through."""
     try:
         yield
     except RPCError as error:
         if error.status in _AWAY:
             raise BillingFailure(FailureCode.UNAVAILABLE, f"Temporal does not answer: {error.status.name}") from error
         if error.status is RPCStatusCode.NOT_FOUND and "already completed" in error.message:
-            raise BillingFailure(FailureCode.CONFLICT, "the case is closed: re-open it first") from error
+            raise BillingFailure(FailureCode.CONFLICT, f"{case} is closed: re-open it first") from error
         if error.status is RPCStatusCode.NOT_FOUND:
-            raise BillingFailure(FailureCode.NOT_FOUND, "no case of this name is known to Temporal") from error
+            raise BillingFailure(FailureCode.NOT_FOUND, f"{case} is no open case: see `runbooks case list`") from error
         raise
     except RuntimeError as error:
         # The SDK's own words for a server that cannot be reached at all; it has no class for it.

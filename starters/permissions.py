@@ -32,7 +32,7 @@ _IN_CHARGE = frozenset({Role.LEAD, Role.VP})
 ROLES_FOR: Mapping[Deed, frozenset[Role]] = {
     Deed.LOOK: _EVERYONE,
     Deed.CONVERSE: _AT_THE_CUSTOMER,
-    Deed.JUDGE: frozenset({Role.AGENT, Role.LEAD, Role.VP, Role.FINANCE}),
+    Deed.JUDGE: frozenset({Role.AGENT, Role.LEAD, Role.VP}),
     Deed.DE_ESCALATE: _IN_CHARGE,
     Deed.REPAIR: _IN_CHARGE | {Role.ENGINEERING},
     Deed.DECIDE: frozenset({Role.AGENT, Role.LEAD, Role.VP, Role.ENGINEERING, Role.FINANCE}),

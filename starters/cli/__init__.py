@@ -43,11 +43,11 @@ def runbooks(
     RUNBOOKS_TEMPORAL_ADDRESS. Who decides says who they are: --as lead-1 in the sandbox, else RUNBOOKS_OPERATOR_TOKEN.
 
     \b
-    runbooks up                                    start everything on this machine
-    runbooks case list                             what is open, what needs a person
-    runbooks case show T-1042 --watch              follow one case
-    runbooks approvals list                        what waits for a decision
-    runbooks approve APPROVAL --as lead-1          decide it
+    runbooks up                            start everything on this machine
+    runbooks case list                     what is open, what needs a person
+    runbooks case show T-1042 --watch      follow one case
+    runbooks approvals list                what waits for a decision
+    runbooks approve APPROVAL --as lead-1  decide it
 
     Exit codes: 0 done, 2 something you typed or set is wrong, 1 anything else.
     """

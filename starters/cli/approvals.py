@@ -49,7 +49,9 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
 def approve(
     context: typer.Context, approval: Approval, reason: Reason = "", token: Token = None, name: As = None
 ) -> None:
-    """Say yes to an open question. Your decision is signed and bound to exactly what was asked.
+    """Say yes to an open question.
+
+    Your decision is signed and bound to exactly what was asked.
 
     \b
     runbooks approve dispute/T-1042/credit/r1.1/a1 --as lead-1
@@ -58,7 +60,9 @@ def approve(
 
 
 def reject(context: typer.Context, approval: Approval, reason: Reason, token: Token = None, name: As = None) -> None:
-    """Say no to an open question, and why; the case then waits for a judgement.
+    """Say no to an open question.
+
+    Say why; the case then waits for a judgement.
 
     \b
     runbooks reject dispute/T-1042/credit/r1.1/a1 --reason "The key was theirs." --as lead-1

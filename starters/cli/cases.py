@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from billing.cases import CaseStory, StoryLine
+from billing.cases import CaseStory
 from starters import stories
 from starters.cli.options import Case, Json, session_of
 from starters.cli.session import Session, case_named
-from starters.cli.terminal import clean, is_for_a_person, say, show_fields, show_heading, show_json, show_table, when
+from starters.cli.terminal import show_fields, show_heading, show_json, show_line, show_table, when
 from starters.connect import connected
 from starters.listing import cases
 
@@ -66,7 +66,7 @@ def show(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow it until it is closed.")] = False,
     as_json: Json = False,
 ) -> None:
-    """One case: its stage and next step, SLA clocks, money, open question and timeline.
+    """One case: stage, clocks, money, open question, timeline.
 
     \b
     runbooks case show T-1042
@@ -88,7 +88,7 @@ async def _follow(session: Session, case: str) -> None:
         while True:
             story = await stories.tell(client, session.books, case)
             for line in story.timeline[told:]:
-                say(_sentence(line))
+                show_line(line.at, line.text)
             told = len(story.timeline)
             if story.ending is not None:
                 break
@@ -119,7 +119,7 @@ def _show(story: CaseStory, *, timeline: bool = True) -> None:
     if timeline and story.timeline:
         show_heading("timeline")
         for line in story.timeline:
-            say(_sentence(line))
+            show_line(line.at, line.text)
 
 
 def _show_question(story: CaseStory, now: datetime) -> None:
@@ -143,11 +143,3 @@ def _show_clocks(story: CaseStory, now: datetime) -> None:
         show_heading("SLA clocks")
         rows = [(one.name, one.state, when(one.due, now), f"{one.share_used:.0%}") for one in story.clocks]
         show_table(("CLOCK", "STATE", "DUE", "USED"), rows, nothing="")
-
-
-def _sentence(line: StoryLine) -> str:
-    moment = line.at.astimezone()
-    stamp = (
-        f"{moment:%a %d %b %H:%M:%S}" if is_for_a_person() else line.at.astimezone(UTC).isoformat(timespec="seconds")
-    )
-    return f"{stamp}{'  ' if is_for_a_person() else chr(9)}{clean(line.text)}"

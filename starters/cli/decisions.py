@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from billing.failures import BillingFailure, FailureCode
+from billing.wording import counted
+from starters.cli.mistakes import BadInputError
 from starters.cli.options import Json, session_of
 from starters.cli.terminal import say, show_json, show_table
 
@@ -44,7 +46,7 @@ def verify(context: typer.Context) -> None:
     if flaw := log.verify():
         raise BillingFailure(FailureCode.CONFLICT, f"the decision log is not whole: {flaw}")
     last, sha256 = log.head()
-    say(f"the decision log is whole: {last} rows, head {sha256}")
+    say(f"the decision log is whole: {counted(last, 'row')}, head {sha256}")
 
 
 @app.command()
@@ -58,5 +60,7 @@ def export(
     runbooks decisions export
     runbooks decisions export audit/DECISIONS.log
     """
+    if not file.parent.is_dir():
+        raise BadInputError(f"FILE {file}: there is no folder {file.parent}; make it first")
     count = session_of(context).books.decisions.export(file)
-    say(f"{count} decisions are in {file}")
+    say(f"{file} holds {counted(count, 'decision')}")

@@ -38,7 +38,9 @@ def open_(
     ticket: Annotated[str | None, typer.Option("--ticket", help="The ticket's id, such as T-1042.")] = None,
     tenant: Annotated[str | None, typer.Option("--tenant", help="The customer's tenant id.")] = None,
     period: Annotated[str | None, typer.Option("--period", help="The disputed month, yyyy-mm.")] = None,
-    meter: Annotated[list[str] | None, typer.Option("--meter", help="A disputed meter; repeat it for several.")] = None,
+    meter: Annotated[
+        list[str] | None, typer.Option("--meter", metavar="<str>", help="A disputed meter; repeat it for several.")
+    ] = None,
     category: Annotated[Category | None, typer.Option("--category", help="What is contested.")] = None,
     claimed: Annotated[str | None, typer.Option("--claimed", help="What the customer says is right.")] = None,
     billed: Annotated[str | None, typer.Option("--billed", help="What was billed.")] = None,
@@ -91,11 +93,15 @@ def reply(
     text: Annotated[str, typer.Option("--text", "-t", help="What the customer answered.")],
     reply_id: Annotated[str | None, typer.Option("--reply-id", help="The same id counts once.")] = None,
 ) -> None:
-    """Hand over what the customer answered; the SLA clocks run again.
+    """Hand over what the customer answered.
+
+    The SLA clocks run again if they stood still for it.
 
     \b
     runbooks dispute reply T-1042 --text "The key was ours, but the calls at night were not."
     """
+    if not text.strip():
+        raise BadInputError("--text: it is empty; hand over what the customer answered")
     answer = CustomerReply(reply_id=reply_id or f"cli-{uuid.uuid4()}", text=text, received_at=datetime.now(UTC))
     named = case_named(case)
     session_of(context).ask(lambda client: disputes.reply(client, named, harmless_reply(answer)))
@@ -110,7 +116,9 @@ def ask_customer(
     token: Token = None,
     name: As = None,
 ) -> None:
-    """Ask the customer something; the SLA clocks stand still until the answer.
+    """Ask the customer something.
+
+    The SLA clocks stand still until the answer.
 
     \b
     runbooks dispute ask-customer T-1042 --text "Which of your keys ran on 14 October?" --as agent-1
@@ -143,11 +151,15 @@ def judge(
     token: Token = None,
     name: As = None,
 ) -> None:
-    """Resolve a case by your judgement instead of the computed proposal; another person approves the money.
+    """Resolve a case by your own judgement.
+
+    It takes the place of the computed proposal; another person approves the money.
 
     \b
-    runbooks dispute judge T-1042 --resolution partial --amount 12.30 --reason "Half of the calls were theirs." --as lead-1
-    runbooks dispute judge T-1042 --resolution billing_correct --amount 10 --goodwill --reason "First month." --as lead-1
+    runbooks dispute judge T-1042 --as lead-1 \\
+        --resolution partial --amount 12.30 --reason "Half of the calls were theirs."
+    runbooks dispute judge T-1042 --as lead-1 \\
+        --resolution billing_correct --goodwill --amount 10 --reason "First month."
     """
     session, named = session_of(context), case_named(case)
     by = session.signer(token, name, Deed.JUDGE).operator_id
@@ -162,7 +174,9 @@ def judge(
 
 @app.command("de-escalate")
 def de_escalate(context: typer.Context, case: Case, reason: Reason, token: Token = None, name: As = None) -> None:
-    """Take an escalation back; the case goes the ordinary way again.
+    """Take an escalation back.
+
+    The case goes the ordinary way again.
 
     \b
     runbooks dispute de-escalate T-1042 --reason "The key was shared on purpose." --as lead-1
@@ -174,7 +188,9 @@ def de_escalate(context: typer.Context, case: Case, reason: Reason, token: Token
 
 @app.command("try-again")
 def try_again(context: typer.Context, case: Case, reason: Reason, token: Token = None, name: As = None) -> None:
-    """Let a case go on whose step was handed over, once the cause is repaired.
+    """Let a step try again that was handed over to people.
+
+    Repair its cause first.
 
     \b
     runbooks dispute try-again T-1042 --reason "The contract is on record now." --as lead-1
@@ -186,7 +202,9 @@ def try_again(context: typer.Context, case: Case, reason: Reason, token: Token =
 
 @app.command()
 def reopen(context: typer.Context, case: Case, reason: Reason, token: Token = None, name: As = None) -> None:
-    """Look at a closed case again; its clocks go on from what they had consumed.
+    """Look at a closed case again.
+
+    Its clocks go on from what they had consumed.
 
     \b
     runbooks dispute reopen T-1042 --reason "The customer sent new logs." --as agent-1

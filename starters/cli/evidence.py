@@ -1,12 +1,15 @@
 """`runbooks evidence ...`: what a case rests on."""
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 import typer
 
 from adapters.postgres.case_evidence import CollectedEvidence
 from billing.failures import BillingFailure, FailureCode
 from starters.cli.options import Case, Json, session_of
 from starters.cli.session import case_named
-from starters.cli.terminal import brief, show_fields, show_heading, show_json, show_table
+from starters.cli.terminal import brief, say, show_fields, show_heading, show_json, show_table, when
 
 app = typer.Typer(help="The evidence of a case.", no_args_is_help=True)
 
@@ -24,20 +27,25 @@ def show(context: typer.Context, case: Case, as_json: Json = False) -> None:
     if as_json:
         return show_json([one.model_dump(mode="json") for one in rounds])
     if not rounds:
-        raise BillingFailure(FailureCode.NOT_FOUND, f"no evidence was collected for {named} yet")
+        known = session.books.cases.find(named) is not None
+        why = f"no evidence was collected for {named} yet" if known else f"there is no case {named}"
+        raise BillingFailure(FailureCode.NOT_FOUND, why)
     for one in rounds:
-        _show(one)
-    return show_fields([("folder", session.settings.evidence / rounds[-1].evidence_id)])
+        if one is not rounds[0]:
+            say("")
+        _show(one, session.settings.evidence / one.evidence_id)
+    return None
 
 
-def _show(evidence: CollectedEvidence) -> None:
+def _show(evidence: CollectedEvidence, folder: Path) -> None:
     show_fields(
         [
             ("evidence", evidence.evidence_id),
             ("round", evidence.round),
-            ("collected", f"{evidence.collected_at.astimezone():%a %d %b %Y %H:%M:%S}"),
+            ("collected", when(evidence.collected_at, datetime.now(UTC))),
             ("events", f"{evidence.events:,}"),
             ("facts SHA-256", evidence.facts_sha256),
+            ("folder", folder),
         ]
     )
     show_heading("files")

@@ -53,6 +53,6 @@ def show(
         return show_json(kept.model_dump(mode="json"))
     written = render(kept.letter, _HOUSE)
     subject = kept.subject or written.subject
-    show_fields([("to", kept.recipient), ("subject", subject), ("sent", f"{kept.sent_at.astimezone():%c}")])
+    show_fields([("to", kept.recipient), ("subject", subject), ("sent", when(kept.sent_at, datetime.now(UTC)))])
     show_heading(kept.template.replace("_", " "))
     return typer.echo(written.text)

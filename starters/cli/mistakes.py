@@ -20,6 +20,15 @@ from starters.permissions import NotAllowedError, UnknownOperatorError
 
 FAILED, BAD_INPUT = 1, 2
 _LONGEST_VALUE = 80
+# What a pattern means, by the last part of a field's name.
+_IN_WORDS = {
+    "ticket_id": "write letters, digits, '.', '_' or '-', at most 64, beginning with a letter or digit",
+    "tenant_id": "write the customer's id as it stands on the invoice",
+    "operator_id": "write small letters, digits, '@', '.', '_' or '-', such as lead-7@ops.example",
+    "email": "write one address, such as accounts@acme.example",
+    "name": "write one line of printable characters",
+    "subject": "write one line of printable characters",
+}
 
 _IN_A_SANDBOX = "Is the stack running? `runbooks up` starts one here; --data DIR or RUNBOOKS_... name another."
 
@@ -34,6 +43,8 @@ def field_by_field(error: ValidationError, names: dict[str, str] | None = None) 
     for flaw in error.errors(include_url=False, include_context=False):
         field = ".".join(str(part) for part in flaw["loc"]) or "input"
         why = flaw["msg"].removeprefix("Value error, ")
+        if flaw["type"] == "string_pattern_mismatch":
+            why = _IN_WORDS.get(str(flaw["loc"][-1]), why)
         given = "" if flaw["type"] == "missing" or isinstance(flaw["input"], (dict, list)) else flaw["input"]
         lines.append(f"{(names or {}).get(field, field)} {clean(given)[:_LONGEST_VALUE] if given != '' else ''}: {why}")
     return BadInputError("\n".join(line.replace(" :", ":") for line in lines))
@@ -45,6 +56,9 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except typer.BadParameter as mistake:
+            mistake.message = mistake.message.removeprefix("Value error, ")
+            raise
         except (typer.Exit, typer.Abort, typer.exceptions.TyperException):
             raise
         except BrokenPipeError:
@@ -77,6 +91,8 @@ def _words(error: Exception) -> str:
 def _code(error: Exception) -> int:
     match error:
         case BillingFailure(code=FailureCode.INVALID | FailureCode.NOT_FOUND):
+            return BAD_INPUT
+        case FileNotFoundError() | IsADirectoryError() | NotADirectoryError() | PermissionError():
             return BAD_INPUT
         case SettingsError() | BadInputError() | UnknownOperatorError() | ValidationError():
             return BAD_INPUT

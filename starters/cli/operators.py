@@ -7,6 +7,7 @@ import typer
 from adapters.operator_keys import new_token
 from adapters.postgres.operators import Operator
 from billing.authority import Role
+from starters.cli.mistakes import BadInputError
 from starters.cli.options import Json, session_of
 from starters.cli.terminal import say, show_json, show_table
 
@@ -32,7 +33,13 @@ def add(
     operator = Operator(
         operator_id=operator_id, name=name, email=email or operator_id, role=role, public_key=public_key
     )
-    session_of(context).books.operators.add(operator)
+    known = session_of(context).books.operators
+    if known.find(operator_id) is not None:
+        raise BadInputError(
+            f"OPERATOR {operator_id}: is there already; `runbooks operators list` shows everyone. "
+            "Who lost their token gets a new id."
+        )
+    known.add(operator)
     say(f"{operator_id} may act as {role}. The token, shown only now:")
     typer.echo(token)
 

@@ -15,9 +15,10 @@ Speed = Annotated[int, typer.Option("--speed", min=1, help="Divide every duratio
 
 
 def up(context: typer.Context, data: Data = None, speed: Speed = 1) -> None:
-    """Start the sandbox: Postgres, Temporal with its Web UI, a Stripe simulator, a mailbox, a worker and the HTTP API.
+    """Start the whole stack on this machine and leave it up.
 
-    It prints the addresses and stays up until Ctrl-C, which ends everything it started and nothing else.
+    Postgres, Temporal with its Web UI, a Stripe simulator, a mailbox, a worker and the HTTP API, with sample data. It
+    prints the addresses and stays up until Ctrl-C, which ends everything it started and nothing else.
 
     \b
     runbooks up
@@ -36,10 +37,12 @@ def up(context: typer.Context, data: Data = None, speed: Speed = 1) -> None:
 def demo(
     context: typer.Context,
     data: Data = None,
-    speed: Speed = 7_200,
+    speed: Speed = 1_800,
     stay: Annotated[bool, typer.Option("--stay", help="Leave everything up afterwards.")] = False,
 ) -> None:
-    """Start a sandbox of its own, play every story on it, show how each one ended; exit 0 when all went as told.
+    """Play every story on a stack of its own, then end.
+
+    It shows how each story ended; exit 0 when all went as told.
 
     \b
     runbooks demo

@@ -8,17 +8,21 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from textwrap import shorten
 from typing import Any
 
 from pydantic_core import to_jsonable_python
+from rich.cells import cell_len
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-# About a line of an ordinary window, beside the other columns.
-_BRIEF = 90
+# What a list needs of a long sentence: two lines of an ordinary window.
+_BRIEF = 140
+# Between columns; and the least that a column of sentences needs to be read.
+_GAP, _LEAST = 2, 30
 
 # Words that a person looks for first.
 _STYLES = {
@@ -45,9 +49,11 @@ def brief(text: str) -> str:
 
 
 def when(moment: datetime | None, now: datetime) -> str:
-    """A moment in the reader's own time zone, with how far away it is."""
+    """A moment in the reader's own time zone, with how far away it is; a pipe gets it in UTC as ISO 8601."""
     if moment is None:
         return "–"
+    if not is_for_a_person():
+        return _iso(moment)
     return f"{moment.astimezone():%a %d %b %H:%M} ({_distance(moment - now)})"
 
 
@@ -65,14 +71,42 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, noth
             sys.stdout.write("\t".join(line) + "\n")
     elif not lines:
         console.print(Text(nothing, style="dim"))
-    else:
+    elif _fits(columns, lines, console.width):
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for number, column in enumerate(columns):
-            # The first column is what is copied into the next command.
-            table.add_column(column, no_wrap=number == 0, overflow="fold")
+        for column in columns:
+            # Only the last may break into lines; the first is what is copied into the next command.
+            table.add_column(column, no_wrap=column != columns[-1])
         for line in lines:
             table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in line))
         console.print(table)
+    else:
+        for line in lines:
+            _show_stacked(console, columns, line)
+
+
+def _fits(columns: Sequence[str], lines: Sequence[Sequence[str]], width: int) -> bool:
+    """Whether a row fits on a line, with room in the last column for words to break where they end."""
+    widths = [max(map(cell_len, column)) for column in zip(columns, *lines, strict=True)]
+    room = width - sum(widths[:-1]) - _GAP * (len(widths) - 1)
+    longest_word = max(cell_len(word) for line in lines for word in line[-1].split())
+    return widths[-1] <= room or longest_word <= room >= _LEAST
+
+
+def _show_stacked(console: Console, columns: Sequence[str], line: Sequence[str]) -> None:
+    """One row as a block: its name, and below it what is known, as many facts a line as there is room for."""
+    console.print(Text(line[0], style="bold"), soft_wrap=True)
+    facts = [
+        Text.assemble((f"{column.lower()} ", "dim"), (value, _STYLES.get(value, "")))
+        for column, value in zip(columns[1:], line[1:], strict=True)
+        if value != "–"
+    ]
+    together = Text()
+    for fact in facts:
+        if together and together.cell_len + fact.cell_len + 5 > console.width:
+            console.print(Padding(together, (0, 0, 0, _GAP)))
+            together = Text()
+        together = Text.assemble(together, " · ", fact) if together else fact
+    console.print(Padding(together, (0, 0, 0, _GAP)))
 
 
 def show_fields(fields: Iterable[tuple[str, object]]) -> None:
@@ -86,6 +120,17 @@ def show_fields(fields: Iterable[tuple[str, object]]) -> None:
     grid = Table.grid(padding=(0, 2))
     for name, value in pairs:
         grid.add_row(Text(name, style="bold"), Text(value, style=_STYLES.get(value, "")))
+    console.print(grid)
+
+
+def show_line(moment: datetime, text: str) -> None:
+    """A sentence of a timeline: in the reader's time zone to a person, in UTC behind a tab to a pipe."""
+    words, console = clean(text), Console()
+    if not console.is_terminal:
+        sys.stdout.write(f"{_iso(moment)}\t{words}\n")
+        return
+    grid = Table.grid(padding=(0, _GAP))
+    grid.add_row(Text(f"{moment.astimezone():%a %d %b %H:%M:%S}", style="dim", no_wrap=True), Text(words))
     console.print(grid)
 
 
@@ -118,6 +163,10 @@ def complain(text: str) -> None:
     for number, line in enumerate(text.splitlines()):
         lead = "error: " if number == 0 else "       "
         console.print(Text(lead, style="bold red"), Text(line), sep="")
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
 def _distance(span: timedelta) -> str:

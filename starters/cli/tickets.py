@@ -64,9 +64,7 @@ def ticket_from_options(
         raise BadInputError(f"{', '.join(missing)}: needed to open a dispute (or give a whole ticket with --from-file)")
     tenant = session.books.tenants.find(given["tenant_id"])
     if tenant is None:
-        raise BadInputError(
-            f"--tenant {given['tenant_id']}: is not a customer; take the id from the customer's invoice"
-        )
+        raise BadInputError(f"--tenant {given['tenant_id']}: no such customer; take the id from the customer's invoice")
     requester = {"email": given["email"] or tenant.billing_email, "name": said["name"]}
     content = {field: value for field, value in given.items() if field not in may_be_known}
     content |= {"currency": given["currency"] or tenant.currency, "requester": requester}

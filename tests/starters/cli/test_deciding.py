@@ -88,7 +88,7 @@ async def test_what_a_closed_case_leaves_behind_can_be_looked_up(office: Office,
     assert "duplicate events\tapi_calls\tUSD 40.00\tyes" in evidence.stdout
     assert "$40.00" in letter.stdout
     assert "TENANT=acme" in decisions.stdout
-    assert verified.stdout.startswith("the decision log is whole: 1 rows")
+    assert verified.stdout.startswith("the decision log is whole: 1 row,")
     assert f"{name}\tcredited" in listed.stdout
     assert reopened.stdout == f"{name} is open again\n"
     await office.clock.client.get_workflow_handle(name).terminate()

@@ -76,7 +76,7 @@ async def test_a_ticket_is_read_from_a_file_or_a_pipe(
         ({"billed": "1.001"}, "decimal places that USD knows"),
         ({"currency": "EUR"}, "currency: EUR is not what acme is billed in"),
         ({"currency": "XXX"}, "--currency XXX: "),
-        ({"tenant": "nobody"}, "--tenant nobody: is not a customer"),
+        ({"tenant": "nobody"}, "--tenant nobody: no such customer"),
         ({"meter": "lunches"}, "meters: lunches is not a meter we bill"),
         ({"period": "October"}, "--period October: "),
         ({"period": "2026-09"}, "period: acme has no issued invoice for 2026-09"),
@@ -120,7 +120,7 @@ async def test_a_file_holds_the_whole_ticket_and_has_to_be_there(terminal: Termi
     both = await terminal.types("dispute", "open", "--from-file", "ticket.json", "--tenant", "acme")
     missing = await terminal.types("dispute", "open", "--from-file", "/nowhere/ticket.json")
 
-    assert (both.exit_code, missing.exit_code) == (2, 1)
+    assert (both.exit_code, missing.exit_code) == (2, 2)
     assert "leave out --tenant" in both.stderr
     assert "/nowhere/ticket.json: No such file" in missing.stderr
 
@@ -170,7 +170,7 @@ async def test_nobody_steers_a_case_without_saying_who_they_are(
     assert "AAAA" not in forged.stderr
     assert "hush" not in garbled.stderr
     assert (not_theirs.exit_code, "may not take an escalation back" in not_theirs.stderr) == (1, True)
-    assert "no case of this name" in recognised.stderr
+    assert "is no open case" in recognised.stderr
 
 
 async def test_what_a_case_refuses_is_told_in_its_words(terminal: Terminal) -> None:
@@ -189,3 +189,22 @@ async def test_what_a_case_refuses_is_told_in_its_words(terminal: Terminal) -> N
     assert "reason x: " in short.stderr
     assert "the case is not escalated" in conflict.stderr
     assert "there is no case dispute/T-none" in still_open.stderr
+
+
+async def test_a_reply_without_words_does_not_start_the_clocks(terminal: Terminal) -> None:
+    ticket_id = await opened(terminal)
+
+    empty = await terminal.types("dispute", "reply", ticket_id, "--text", "  ")
+
+    assert empty.exit_code == 2
+    assert "--text: it is empty" in empty.stderr
+
+
+async def test_a_wrong_choice_is_told_without_the_jargon_of_a_library(terminal: Terminal) -> None:
+    chosen = await terminal.types("dispute", "judge", "T-1", "--resolution", "maybe", "--reason", "because")
+    written = await terminal.types(*options("T 2", email="nope"))
+
+    assert "'maybe' is not one of 'customer_correct'" in chosen.stderr
+    assert "Value error" not in chosen.stderr
+    assert "--ticket T 2: write letters, digits" in written.stderr
+    assert "--email nope: write one address" in written.stderr

@@ -24,8 +24,14 @@ NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)
         (timedelta(days=1, minutes=3), "in 1 d"),
     ],
 )
-def test_a_moment_says_how_far_away_it_is(away: timedelta, words: str) -> None:
+def test_a_moment_says_how_far_away_it_is(away: timedelta, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+
     assert when(NOW + away, NOW).endswith(f"({words})")
+
+
+def test_a_pipe_gets_a_moment_as_a_program_reads_it() -> None:
+    assert when(NOW, NOW) == "2026-11-21T09:00:00+00:00"
 
 
 def test_no_moment_is_a_dash() -> None:
