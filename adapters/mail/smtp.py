@@ -126,7 +126,8 @@ def _nothing_accepted_yet() -> Iterator[None]:
     try:
         yield
     except smtplib.SMTPAuthenticationError as error:
-        raise _busy(f"it refused our login ({error.smtp_code}); check the user name and password for mail") from error
+        # Its own words may repeat what we said.
+        raise _busy(f"it refused our login ({error.smtp_code}); check the user name and password for mail") from None
     except smtplib.SMTPResponseException as error:
         raise _busy(f"it answered {error.smtp_code} before the letter was handed over") from error
     except OSError as error:
