@@ -15,6 +15,7 @@ from console.bodies import BoundBodies
 from console.desk import Desk
 from console.errors import REFUSALS, explain_errors
 from console.metrics import CountRequests, Metrics
+from console.reference import publish_reference
 from settings import Settings
 
 _ABOUT = """Billing runbooks over HTTP.
@@ -29,7 +30,7 @@ def create_app(
 ) -> FastAPI:
     """The application over these; raises SettingsError when no secret for tickets is set."""
     settings.need("ticket_webhook_secret")
-    app = FastAPI(title="Billing runbooks", description=_ABOUT, version="1", redoc_url=None)
+    app = FastAPI(title="Billing runbooks", description=_ABOUT, version="1", docs_url=None, redoc_url=None)
     metrics = Metrics()
     app.state.desk = Desk(settings=settings, temporal=temporal, books=books, now=now, metrics=metrics)
     explain_errors(app)
@@ -38,4 +39,5 @@ def create_app(
     app.include_router(health.router)
     for part in (webhooks, approvals, cases, invoices):
         app.include_router(part.router, responses=REFUSALS)
+    publish_reference(app)
     return app

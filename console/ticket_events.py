@@ -93,7 +93,9 @@ def _explained() -> Iterator[None]:
     except ValidationError as error:
         flaws = error.errors(include_url=False, include_context=False)
         if flaws[0]["type"] == "json_invalid":
-            raise Refusal(400, "malformed_json", f"the body is not JSON: {flaws[0]['msg']}") from None
+            raise Refusal(
+                400, "malformed_json", f"the body is not JSON: {flaws[0]['msg'].removeprefix('Invalid JSON: ')}"
+            ) from None
         # The first part of a location is the kind of event, which the sender did not write there.
         kinds = {"created", "replied", "commented", "withdrawn"}
         within = 1 if flaws[0]["loc"] and flaws[0]["loc"][0] in kinds else 0

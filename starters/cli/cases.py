@@ -45,12 +45,12 @@ def list_(
         (
             line.case_id,
             line.ending or line.stage,
-            "needs a person" if line.needs_human else None,
+            "for a person" if line.needs_human else None,
             line.tenant_id,
             line.category.replace("_", " "),
             line.severity,
             line.disputed,
-            line.credited,
+            line.credited if line.credited and line.credited.minor else None,
             when(line.due_at, now),
         )
         for line in lines
@@ -107,7 +107,7 @@ def _show(story: CaseStory, *, timeline: bool = True) -> None:
             ("severity", f"{story.severity or 'not judged yet'}{', escalated' if story.escalated else ''}"),
             ("stage", "waiting for the customer" if story.waiting_for_customer else story.stage),
             ("next step", story.next_step),
-            *([("waits", "needs a person")] if story.needs_human else []),
+            *([("waits", "for a person")] if story.needs_human else []),
             *([("ending", story.ending)] if story.ending else []),
             ("disputed", story.disputed),
             *([("proposed", story.proposed)] if story.proposed else []),

@@ -28,7 +28,7 @@ _GAP, _LEAST = 2, 30
 _STYLES = {
     "breached": "bold red",
     "met late": "red",
-    "needs a person": "bold yellow",
+    "for a person": "bold yellow",
     "refused": "bold red",
     "paused": "yellow",
     "unknown": "bold yellow",
