@@ -22,6 +22,8 @@ _CHOOSE_A_STACK = frozenset({"database_url", "temporal_address"})
 # A choice of the person at the keyboard, never of the sandbox.
 _PERSONAL = frozenset({"data", "operator_token"})
 
+PORTAL_SECRET_CHARACTERS_MIN = 24
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -66,6 +68,11 @@ class Settings(BaseSettings):
         description="what the support desk signs tickets with; several, separated by commas, while rotating",
         examples=["NEW-SECRET,OLD-SECRET"],
     )
+    portal_secret: SecretStr | None = Field(
+        None,
+        description="what links into the customers' portal are sealed with; several, separated by commas, while rotating",
+        examples=["NEW-SECRET-OF-24-CHARACTERS-OR-MORE"],
+    )
     zendesk_webhook_secret: SecretStr | None = Field(
         None, description="the signing secret of the Zendesk webhook", examples=["SECRET"]
     )
@@ -82,7 +89,11 @@ class Settings(BaseSettings):
     )
     api_host: str = Field("127.0.0.1", description="the address the HTTP API listens on", examples=["0.0.0.0"])  # noqa: S104 - an example
     api_port: Port = Field(8080, description="the port the HTTP API listens on", examples=["8080"])
-    metrics_host: str = Field("127.0.0.1", description="the address the worker's metrics are read at", examples=["0.0.0.0"])  # noqa: S104 - an example
+    metrics_host: str = Field(
+        "127.0.0.1",
+        description="the address the worker's metrics are read at",
+        examples=["0.0.0.0"],  # noqa: S104 - an example
+    )
     metrics_port: Port = Field(9464, description="the port of the worker's metrics", examples=["9464"])
     public_url: str | None = Field(
         None, description="the API's address as others reach it", examples=["https://billing.company.example"]
@@ -100,11 +111,23 @@ class Settings(BaseSettings):
             raise ValueError("must start with postgresql://")
         return url
 
+    @field_validator("portal_secret")
+    @classmethod
+    def _not_to_be_guessed(cls, secret: SecretStr | None) -> SecretStr | None:
+        # A link can be tried out at leisure by whoever holds one.
+        if any(len(part) < PORTAL_SECRET_CHARACTERS_MIN for part in _each(secret)):
+            raise ValueError(f"each secret needs {PORTAL_SECRET_CHARACTERS_MIN} characters or more")
+        return secret
+
     @property
     def ticket_webhook_secrets(self) -> tuple[str, ...]:
         """Every secret in force, the newest first; none when tickets are not accepted over HTTP."""
-        secret = self.ticket_webhook_secret
-        return tuple(part.strip() for part in secret.get_secret_value().split(",") if part.strip()) if secret else ()
+        return _each(self.ticket_webhook_secret)
+
+    @property
+    def portal_secrets(self) -> tuple[str, ...]:
+        """Every secret in force, the newest first; none when there is no portal."""
+        return _each(self.portal_secret)
 
     @property
     def evidence(self) -> Path:
@@ -163,6 +186,10 @@ def load_settings(**chosen: object) -> Settings:
     except ValidationError as error:
         flaws = {str(flaw["loc"][0]): flaw["msg"].removeprefix("Value error, ") for flaw in error.errors()}
         raise SettingsError("\n".join(_line(name, f"is not usable: {why}") for name, why in flaws.items())) from None
+
+
+def _each(secret: SecretStr | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in secret.get_secret_value().split(",") if part.strip()) if secret else ()
 
 
 def _line(name: str, what: str) -> str:

@@ -15,6 +15,8 @@ from console.bodies import BoundBodies
 from console.desk import Desk
 from console.errors import REFUSALS, explain_errors
 from console.metrics import CountRequests, Metrics
+from console.portal import links
+from console.portal.app import portal_app
 from console.reference import publish_reference
 from settings import Settings
 
@@ -32,12 +34,13 @@ def create_app(
     settings.need("ticket_webhook_secret")
     app = FastAPI(title="Billing runbooks", description=_ABOUT, version="1", docs_url=None, redoc_url=None)
     metrics = Metrics()
-    app.state.desk = Desk(settings=settings, temporal=temporal, books=books, now=now, metrics=metrics)
+    desk = app.state.desk = Desk(settings=settings, temporal=temporal, books=books, now=now, metrics=metrics)
     explain_errors(app)
     app.add_middleware(BoundBodies)
     app.add_middleware(CountRequests, metrics=metrics)
     app.include_router(health.router)
-    for part in (webhooks, approvals, cases, invoices):
+    for part in (webhooks, approvals, cases, invoices, links):
         app.include_router(part.router, responses=REFUSALS)
     publish_reference(app)
+    app.mount("/portal", portal_app(desk))
     return app

@@ -75,6 +75,7 @@ class Sandbox:
             "RUNBOOKS_SMTP_PORT": str(self.smtp_port),
             "RUNBOOKS_MAIL_FROM": "Billing <billing@provider.example>",
             "RUNBOOKS_TICKET_WEBHOOK_SECRET": self._kept_secret("ticket-webhook-secret"),
+            "RUNBOOKS_PORTAL_SECRET": self._kept_secret("portal-secret"),
             "RUNBOOKS_API_HOST": LOOPBACK,
             "RUNBOOKS_API_PORT": str(self.api_port),
             "RUNBOOKS_METRICS_PORT": str(self.metrics_port),

@@ -23,6 +23,7 @@ class Deed(StrEnum):
     DE_ESCALATE = "take an escalation back"
     REPAIR = "let a case try again"
     DECIDE = "decide about money"
+    INVITE = "give a customer a link into the portal"
 
 
 _EVERYONE = frozenset(Role)
@@ -36,6 +37,7 @@ ROLES_FOR: Mapping[Deed, frozenset[Role]] = {
     Deed.DE_ESCALATE: _IN_CHARGE,
     Deed.REPAIR: _IN_CHARGE | {Role.ENGINEERING},
     Deed.DECIDE: frozenset({Role.AGENT, Role.LEAD, Role.VP, Role.ENGINEERING, Role.FINANCE}),
+    Deed.INVITE: frozenset({Role.LEAD, Role.AGENT, Role.ACCOUNT_MANAGER}),
 }
 
 

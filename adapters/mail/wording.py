@@ -25,7 +25,7 @@ _FALLBACK_LOCALE = Locale("en", "US")
 
 def plain_words(payload: Payload, to: Recipient) -> dict[str, Plain]:
     """Every field of the payload by name, amounts and moments already written out for the recipient."""
-    locale, zone = _locale(to.locale), _zone(to.zone)
+    locale, zone = locale_of(to.locale), _zone(to.zone)
     return {name: _plain(value, locale, zone) for name, value in payload}
 
 
@@ -36,7 +36,7 @@ def amount_in_words(amount: Money, locale: Locale) -> str:
 
 def moment_in_words(moment: datetime, locale: Locale, zone: tzinfo) -> str:
     """Day, time and the zone's name. Letters are written in English, so the locale's region only orders the parts."""
-    english = _english_of(locale)
+    english = english_of(locale)
     local = moment.astimezone(zone)
     day = format_date(local.date(), "full", locale=english)
     clock = format_time(local, "short", tzinfo=zone, locale=english)
@@ -63,14 +63,15 @@ def _plain(value: object, locale: Locale, zone: tzinfo) -> Plain:
             raise TypeError(f"a letter cannot say a {type(value).__name__}: give it as text, a number or Money")
 
 
-def _locale(tag: str) -> Locale:
+def locale_of(tag: str) -> Locale:
+    """The locale of a BCP 47 tag; American English for one that is unknown."""
     try:
         return Locale.parse(tag, sep="-")
     except (UnknownLocaleError, ValueError):
         return _FALLBACK_LOCALE
 
 
-def _english_of(locale: Locale) -> Locale:
+def english_of(locale: Locale) -> Locale:
     """English as written in the reader's region, such as en-DE; international English where none is recorded."""
     try:
         return Locale("en", locale.territory)

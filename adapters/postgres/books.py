@@ -17,6 +17,7 @@ from adapters.postgres.invoices import Invoices
 from adapters.postgres.operators import Operators
 from adapters.postgres.sent_mail import SentMail
 from adapters.postgres.tenants import Tenants
+from adapters.postgres.usage_view import UsageView
 from billing.failures import BillingFailure
 
 
@@ -33,6 +34,7 @@ class Books:
     decisions: DecisionLog
     mail: SentMail
     evidence: CaseEvidence
+    usage: UsageView
 
     @classmethod
     def over(cls, engine: Engine, *, speed: int = 1) -> Self:
@@ -47,6 +49,7 @@ class Books:
             decisions=DecisionLog(engine),
             mail=SentMail(engine),
             evidence=CaseEvidence(engine),
+            usage=UsageView(engine),
         )
 
     def answer(self) -> bool:

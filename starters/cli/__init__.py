@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from starters.cli import approvals, cases, database, decisions, disputes, evidence, mail, operators, sandbox
+from starters.cli import approvals, cases, database, decisions, disputes, evidence, mail, operators, portal, sandbox
 from starters.cli.mistakes import Commands
 from starters.cli.session import Session
 
@@ -26,6 +26,7 @@ app.add_typer(decisions.app, name="decisions")
 app.add_typer(mail.app, name="mail")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(operators.app, name="operators")
+app.add_typer(portal.app, name="portal")
 app.add_typer(database.app, name="db")
 app.command()(sandbox.up)
 app.command()(sandbox.demo)

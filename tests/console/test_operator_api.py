@@ -38,6 +38,7 @@ DOORS: Mapping[tuple[str, str], tuple[Deed, dict[str, Any] | None]] = {
     ("GET", "/cases/dispute/T-none"): (Deed.LOOK, None),
     ("GET", "/billing/invoices/inv-none"): (Deed.LOOK, None),
     ("GET", "/disputes/summary"): (Deed.LOOK, None),
+    ("POST", "/portal-links"): (Deed.INVITE, {"tenant_id": "acme"}),
     ("POST", "/disputes"): (Deed.CONVERSE, plain_ticket(tenant_id="nobody")),
     ("POST", "/cases/dispute/T-none/reply"): (Deed.CONVERSE, {"text": "It was us."}),
     ("POST", "/cases/dispute/T-none/ask"): (Deed.CONVERSE, {"text": "Which key?"}),
