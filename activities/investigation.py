@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from billing.rerating import assess
 from pydantic import BaseModel, ConfigDict
 from temporalio import activity
 
@@ -14,6 +13,7 @@ from billing.failures import BillingFailure, FailureCode
 from billing.findings import Assessment
 from billing.money import Money
 from billing.periods import month_span
+from billing.rerating import assess
 
 
 class Evidence(BaseModel):

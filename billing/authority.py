@@ -10,6 +10,8 @@ from billing.policy.credits import CreditPolicy
 
 
 class Role(StrEnum):
+    """What an operator is on a case (C8); a role not on `LADDER` never raises a limit."""
+
     AGENT = "agent"
     LEAD = "lead"
     ENGINEERING = "engineering"

@@ -22,9 +22,11 @@ class BusinessCalendar(BaseModel):
 
     @classmethod
     def without_holidays(cls, zone: str) -> Self:
+        """Every weekday counts; `zone` is an IANA name."""
         return cls(zone=zone)
 
     def is_business_day(self, day: date) -> bool:
+        """Whether a date in the calendar's zone is neither weekend nor holiday."""
         return day.weekday() < _SATURDAY and day not in self.holidays
 
     def passed(self, counts: Counts, start: datetime, end: datetime) -> timedelta:

@@ -143,6 +143,8 @@ class TryAgain(_Message):
 
 
 class Verdict(StrEnum):
+    """An operator's answer to an approval request."""
+
     APPROVE = "approve"
     REJECT = "reject"
 

@@ -37,6 +37,7 @@ class Clock(BaseModel):
 
     @property
     def paused(self) -> bool:
+        """Whether it neither runs nor was met; also true before it was ever started."""
         return self.running_since is None and self.met_at is None
 
     def started(self, now: datetime) -> Self:
@@ -88,6 +89,7 @@ class Clock(BaseModel):
         return self.moment_of(Milestone.BREACH, calendar) if self.running_since else None
 
     def moment_of(self, milestone: Milestone, calendar: BusinessCalendar) -> datetime:
+        """When a running clock reaches the milestone if nothing pauses it (UTC)."""
         assert self.running_since is not None  # noqa: S101 - callers ask only running clocks
         left = self.share(milestone, self.budget) - self.consumed
         return calendar.after(self.budget.counts, self.running_since, left)

@@ -96,6 +96,7 @@ def credit_op_key(case_id: str, round_number: int, revision: int) -> str:
 
 
 def credit_step(round_number: int, revision: int) -> str:
+    """Which credit of its ticket this is, such as `r1.2`; unique with the ticket (D7)."""
     return f"r{round_number}.{revision}"
 
 

@@ -27,6 +27,8 @@ class Category(StrEnum):
 
 
 class Severity(StrEnum):
+    """How grave a dispute is, from its amount and tier (D2); `critical` only by escalating at once (D10)."""
+
     LOW = "low"
     NORMAL = "normal"
     HIGH = "high"

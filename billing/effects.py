@@ -11,6 +11,8 @@ KEY_TRUSTED_FOR = timedelta(hours=23)
 
 
 class EffectKind(StrEnum):
+    """What leaves the house: money, which needs approval before it is sent, or a letter, which does not."""
+
     CREDIT = "credit"
     LETTER = "letter"
 

@@ -13,6 +13,8 @@ from billing.tenants import MeterName
 
 
 class FindingKind(StrEnum):
+    """What the analysis of a dispute can conclude (D5)."""
+
     DUPLICATE_EVENTS = "duplicate_events"
     MISSING_EVENTS = "missing_events"
     MISDATED_EVENTS = "misdated_events"
@@ -58,6 +60,7 @@ class CorrectedLine(BaseModel):
 
     @property
     def credit_minor(self) -> int:
+        """What was billed too much, in minor units; negative when it was too little."""
         return self.billed_minor - self.correct_minor
 
 

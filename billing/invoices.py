@@ -13,6 +13,8 @@ from billing.tenants import MeterName, TenantId
 
 
 class InvoiceStatus(StrEnum):
+    """Stripe's five words; everything but a draft is issued and never edited again (D8)."""
+
     DRAFT = "draft"
     OPEN = "open"
     PAID = "paid"

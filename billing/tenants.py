@@ -10,6 +10,8 @@ from billing.periods import ZoneName
 
 
 class Tier(StrEnum):
+    """What a tenant pays for; it selects SLA clocks and severity (D2, D12)."""
+
     ENTERPRISE = "enterprise"
     PRO = "pro"
     FREE = "free"
