@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import shlex
 import signal
+import sys
 from asyncio.subprocess import Process
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -140,17 +142,10 @@ class _Programme:
             self._print(Text(f"  ✗ {reason}", style="red"))
 
     async def _stay(self) -> None:
+        self._say("Everything stays up until Ctrl-C. In another terminal:")
+        self._print(f"  {_typed(Path(sys.argv[0]))} --data {_typed(self._sandbox.data)} case list --all")
         self._board.addresses(json.loads((self._sandbox.data / RECORD).read_text())["addresses"])
-        self._say(
-            f"Everything stays up until Ctrl-C. In another terminal: runbooks --data {self._data} case list --all"
-        )
         await asyncio.Event().wait()
-
-    @property
-    def _data(self) -> Path:
-        """The data directory as a person here would type it."""
-        data, here = self._sandbox.data, Path.cwd()
-        return data.relative_to(here) if data.is_relative_to(here) else data
 
     @property
     def _width(self) -> int:
@@ -164,6 +159,12 @@ class _Programme:
 
     def _print(self, line: Text | str = "") -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _typed(path: Path) -> str:
+    """A path as a person who is here would type it."""
+    whole, here = path.absolute(), Path.cwd()
+    return shlex.quote(str(whole.relative_to(here) if whole.is_relative_to(here) else whole))
 
 
 def _in_policy_time(elapsed: timedelta) -> str:
