@@ -84,7 +84,14 @@ class Credits:
         if outcome.needs_person or not outcome.credit:
             return Proposed(outcome=outcome, proposal=None, statements=statements)
         request = _request(order, outcome, assessment)
-        proposal = self.credits.propose(request, outcome.path, around.recently_credited, order.case.policy)
+        try:
+            proposal = self.credits.propose(request, outcome.path, around.recently_credited, order.case.policy)
+        except BillingFailure as failure:
+            if failure.code is not FailureCode.CONFLICT:
+                raise
+            # Other credits took the room on the invoice meanwhile: how much is fair now is a person's question.
+            left_over = outcome.model_copy(update={"needs_person": failure.for_us})
+            return Proposed(outcome=left_over, proposal=None, statements=statements)
         return Proposed(outcome=outcome, proposal=proposal, statements=statements)
 
     @activity.defn(name="check_judgement", no_thread_cancel_exception=True)
@@ -104,9 +111,9 @@ class Credits:
         return send_once(self.effects, op_key, sender, lambda answer: self._book(op_key, answer), self.now())
 
     @activity.defn(name="withdraw_credit", no_thread_cancel_exception=True)
-    def withdraw(self, retraction: Retraction) -> None:
-        """Take an unsent proposal and its open question back; one that was sent stays as it is."""
-        self.credits.withdraw(retraction.op_key, retraction.why)
+    def withdraw(self, retraction: Retraction) -> bool:
+        """Take an unsent proposal and its open question back; False when it was sent and stays as it is."""
+        return self.credits.withdraw(retraction.op_key, retraction.why)
 
     def _circumstances(self, order: ProposalOrder, assessment: Assessment) -> Circumstances:
         scope, policy = scope_of(order.case), order.case.policy

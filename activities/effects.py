@@ -47,7 +47,7 @@ def send_once(
         if found := sender.find(_wire(effect), op_key):
             return settle(found)
         if effect.key_may_be_forgotten(now):
-            effect = ledger.next_generation(op_key)
+            effect = ledger.next_generation(op_key, generation=effect.generation)
     if effect.wire is None:
         effect = ledger.freeze(op_key, sender.plan(effect), now)
     else:
@@ -73,7 +73,7 @@ def _after_failure(
             ledger.doubt(effect.op_key, failure.for_us)
             if found := sender.find(_wire(effect), effect.op_key):
                 return found
-            ledger.next_generation(effect.op_key)
+            ledger.next_generation(effect.op_key, generation=effect.generation)
         case FailureCode.PROVIDER_REFUSED:
             _plan_again_or_give_up(ledger, effect, sender, failure)
         case _:
@@ -84,11 +84,11 @@ def _after_failure(
 def _plan_again_or_give_up(ledger: EffectLedger, effect: Effect, sender: Sender, failure: BillingFailure) -> None:
     """A refusal is final unless the world moved since the request was frozen (say, the invoice was paid meanwhile)."""
     if effect.generation < PLANS_AT_MOST and sender.plan(effect) != _wire(effect):
-        ledger.next_generation(effect.op_key)
+        ledger.next_generation(effect.op_key, generation=effect.generation)
         raise BillingFailure(
             FailureCode.PROVIDER_BUSY, f"{effect.op_key} is planned anew: {failure.for_us}"
         ) from failure
-    ledger.refuse(effect.op_key, failure.for_us)
+    ledger.refuse(effect.op_key, failure.for_us, generation=effect.generation)
 
 
 def _wire(effect: Effect) -> Wire:

@@ -160,13 +160,15 @@ class EffectLedger(Protocol):
     def confirm(self, op_key: str, answer: ProviderAnswer) -> Effect:
         """Mark confirmed; confirming twice with the same provider id is nothing, with another one CONFLICT."""
 
-    def refuse(self, op_key: str, why: str) -> None: ...
+    def refuse(self, op_key: str, why: str, *, generation: int | None = None) -> None:
+        """Mark refused. `generation` is the one that was refused: PROVIDER_BUSY when the effect has moved on since."""
 
     def doubt(self, op_key: str, why: str) -> None:
         """Mark the outcome unknown."""
 
-    def next_generation(self, op_key: str) -> Effect:
-        """After a look-up found nothing: a new key and a wire to be frozen anew."""
+    def next_generation(self, op_key: str, *, generation: int | None = None) -> Effect:
+        """After a look-up found nothing: a new key and a wire to be frozen anew. `generation` is the one that is over:
+        PROVIDER_BUSY when another attempt has moved on from it, and may be sending under the next key already."""
 
 
 class CreditBook(Protocol):
@@ -189,8 +191,8 @@ class CreditBook(Protocol):
         """In one transaction: effect confirmed, credit row, and for a credit note the note and the corrected revision.
         Booking twice returns the first receipt (D7, D8)."""
 
-    def withdraw(self, op_key: str, why: str) -> None:
-        """Take an unsent proposal and its open approval back; a sent or confirmed one stays."""
+    def withdraw(self, op_key: str, why: str) -> bool:
+        """Take an unsent proposal and its open approval back. False for one that was sent: it stays as it is."""
 
 
 class ApprovalDesk(Protocol):

@@ -87,11 +87,12 @@ class Credits:
                 _book(connection, request, answer.provider_id, self._now())
             return _receipt(connection, op_key)
 
-    def withdraw(self, op_key: str, why: str) -> None:
+    def withdraw(self, op_key: str, why: str) -> bool:
         with transaction(self._engine) as connection:
             effect = read_effect(connection, op_key, lock=True)
             if effect.state.value in UNSENT:
                 withdraw_effect(connection, op_key, why)
+        return effect.state.value in UNSENT or effect.state in (EffectState.WITHDRAWN, EffectState.REFUSED)
 
 
 def withdraw_effect(connection: Connection, op_key: str, why: str) -> None:

@@ -79,11 +79,10 @@ class Effects:
                 sent_mail.left(connection, confirmed, self._now())
             return confirmed
 
-    def refuse(self, op_key: str, why: str) -> None:
+    def refuse(self, op_key: str, why: str, *, generation: int | None = None) -> None:
         with transaction(self._engine) as connection:
             effect = read_effect(connection, op_key, lock=True)
-            if effect.state is EffectState.CONFIRMED:
-                raise BillingFailure(FailureCode.CONFLICT, f"{op_key} is confirmed as {effect.provider_id}")
+            _still(effect, generation)
             _changed(connection, op_key, state=EffectState.REFUSED.value, why=why)
 
     def doubt(self, op_key: str, why: str) -> None:
@@ -95,11 +94,10 @@ class Effects:
                 if effect.kind is EffectKind.LETTER:
                     sent_mail.perhaps_left(connection, doubted, self._now())
 
-    def next_generation(self, op_key: str) -> Effect:
+    def next_generation(self, op_key: str, *, generation: int | None = None) -> Effect:
         with transaction(self._engine) as connection:
             effect = read_effect(connection, op_key, lock=True)
-            if effect.state is EffectState.CONFIRMED:
-                raise BillingFailure(FailureCode.CONFLICT, f"{op_key} is confirmed as {effect.provider_id}")
+            _still(effect, generation)
             _may_be_sent(effect, NEVER_TO_BE_SENT)
             return _changed(
                 connection,
@@ -155,6 +153,16 @@ def confirm_effect(connection: Connection, effect: Effect, answer: ProviderAnswe
         outcome=answer.kept,
         why=None,
     )
+
+
+def _still(effect: Effect, generation: int | None) -> None:
+    """An attempt that was given up and woke up late must not undo what a later one is sending."""
+    if effect.state is EffectState.CONFIRMED:
+        raise BillingFailure(FailureCode.CONFLICT, f"{effect.op_key} is confirmed as {effect.provider_id}")
+    if generation not in (None, effect.generation):
+        raise BillingFailure(
+            FailureCode.PROVIDER_BUSY, f"{effect.op_key} went on to generation {effect.generation} in another attempt"
+        )
 
 
 def _may_be_sent(effect: Effect, not_in: Container[EffectState]) -> None:

@@ -37,7 +37,7 @@ stripe.enable_telemetry = False
 class StripeProvider:
     """Credits at Stripe. `base_url` points it at a simulator; `timeout` in seconds holds for each answer."""
 
-    def __init__(self, api_key: str, base_url: str | None = None, timeout: float = 30.0) -> None:
+    def __init__(self, api_key: str, base_url: str | None = None, timeout: float = 10.0) -> None:
         self._client = stripe.StripeClient(
             api_key,
             base_addresses={"api": base_url} if base_url else {},

@@ -31,13 +31,14 @@ class UnguardedEffects:
     def confirm(self, op_key: str, answer: ProviderAnswer) -> Effect:
         return self._ledger.confirm(op_key, answer)
 
-    def refuse(self, op_key: str, why: str) -> None:
+    def refuse(self, op_key: str, why: str, *, generation: int | None = None) -> None:
+        """The generation is made up, so it is not passed on."""
         self._ledger.refuse(op_key, why)
 
     def doubt(self, op_key: str, why: str) -> None:
         self._ledger.doubt(op_key, why)
 
-    def next_generation(self, op_key: str) -> Effect:
+    def next_generation(self, op_key: str, *, generation: int | None = None) -> Effect:
         return self._ledger.next_generation(op_key)
 
 

@@ -51,15 +51,15 @@ class FakeEffects:
             op_key, state=EffectState.CONFIRMED, provider_id=answer.provider_id, outcome=dict(answer.kept)
         )
 
-    def refuse(self, op_key: str, why: str) -> None:
+    def refuse(self, op_key: str, why: str, *, generation: int | None = None) -> None:
         self._change(op_key, state=EffectState.REFUSED)
 
     def doubt(self, op_key: str, why: str) -> None:
         self._change(op_key, state=EffectState.UNKNOWN)
 
-    def next_generation(self, op_key: str) -> Effect:
-        generation = self.rows[op_key].generation + 1
-        return self._change(op_key, state=EffectState.INTENDED, generation=generation, wire=None, first_sent_at=None)
+    def next_generation(self, op_key: str, *, generation: int | None = None) -> Effect:
+        following = self.rows[op_key].generation + 1
+        return self._change(op_key, state=EffectState.INTENDED, generation=following, wire=None, first_sent_at=None)
 
     def _change(self, op_key: str, **changes: object) -> Effect:
         self.rows[op_key] = self.rows[op_key].model_copy(update=changes)

@@ -116,6 +116,24 @@ def test_a_confirmed_effect_can_neither_be_refused_nor_sent_anew(company: Compan
     assert code_of(refused) is FailureCode.CONFLICT
 
 
+@pytest.mark.parametrize("late", ["refuse", "next_generation"])
+def test_an_attempt_that_wakes_up_late_leaves_the_next_generation_alone(
+    company: Company, recorded: str, late: str
+) -> None:
+    company.effects.freeze(recorded, WIRE, NOON)
+    company.effects.next_generation(recorded, generation=1)
+    under_way = company.effects.freeze(recorded, WIRE, NOON)
+
+    with pytest.raises(BillingFailure, match="went on to generation 2") as told:
+        if late == "refuse":
+            company.effects.refuse(recorded, "no", generation=1)
+        else:
+            company.effects.next_generation(recorded, generation=1)
+
+    assert code_of(told) is FailureCode.PROVIDER_BUSY
+    assert company.effects.claim(recorded) == under_way
+
+
 def test_a_sent_letter_is_on_record_with_its_message_id(company: Company, recorded: str) -> None:
     company.effects.freeze(recorded, WIRE, NOON)
 
