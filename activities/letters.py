@@ -68,14 +68,21 @@ class Letters:
 
     @activity.defn(name="write_to_operators", no_thread_cancel_exception=True)
     def to_operators(self, order: LetterToOperators) -> Posted:
-        """Send one letter to each operator of the role, each once, whatever interrupts the round."""
+        """Send one letter to each operator of the role, each once, whatever interrupts the round. One mailbox that
+        cannot take it now keeps nobody else waiting: the round is finished before it is tried again."""
         recipients = self._holders(order.role)
         if not recipients:
             return Posted.NOBODY
-        outcomes = [
-            self._post_once(_letter(order.case, f"{order.name}/{_tag(recipient)}", recipient, order.payload))
-            for recipient in recipients
-        ]
+        outcomes, failures = [], []
+        for recipient in recipients:
+            try:
+                letter = _letter(order.case, f"{order.name}/{_tag(recipient)}", recipient, order.payload)
+                outcomes.append(self._post_once(letter))
+            except BillingFailure as failure:
+                failures.append(failure)
+        if failures:
+            # One that trying again may cure comes first: a final one would end the round for the others too.
+            raise min(failures, key=lambda failure: failure.final)
         return Posted.SENT if Posted.SENT in outcomes else outcomes[0]
 
     def _holders(self, role: Role) -> list[Recipient]:

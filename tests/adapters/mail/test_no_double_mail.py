@@ -7,7 +7,7 @@ twice, under one Message-ID.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -15,14 +15,15 @@ from typing import Any, cast
 
 import pytest
 
-from activities.letters import Letters, LetterToCustomer, Posted
+from activities.letters import Letters, LetterToCustomer, LetterToOperators, Posted
 from activities.ports import OperatorDirectory, Postman, ProviderAnswer
 from adapters.mail.smtp import SmtpPostman
+from billing.authority import Role
 from billing.calendars import BusinessCalendar
 from billing.cases import OpenedCase
 from billing.disputes import Category, Requester, Severity, Ticket
-from billing.emails import Letter
-from billing.failures import BillingFailure
+from billing.emails import Letter, Recipient
+from billing.failures import BillingFailure, FailureCode
 from billing.policy.standard import STANDARD
 from tests.adapters.mail.mail_server import HANG_UP, STALL, MailServer, running_mail_server
 from tests.emails.samples import payloads
@@ -101,6 +102,38 @@ def posted_in_the_end(server: MailServer, write: Callable[[], Posted]) -> Posted
             assert not getattr(failure, "final", False)
             server.answers = well
     return pytest.fail("the letter is stuck")
+
+
+@dataclass
+class Leads:
+    """Two leads; the first one's mailbox is full."""
+
+    full: str = "lead-1@ops.example"
+    reached: list[str] = field(default_factory=list)
+
+    def recipients(self, role: Role) -> list[Recipient]:
+        return [Recipient(name="lead", email=f"lead-{number}@ops.example") for number in (1, 2)]
+
+    def role_of(self, operator_id: str) -> Role | None:
+        return Role.LEAD
+
+    def deliver(self, letter: Letter) -> ProviderAnswer:
+        if letter.to.email == self.full:
+            raise BillingFailure(FailureCode.PROVIDER_BUSY, "the mailbox is full")
+        self.reached.append(letter.to.email)
+        return ProviderAnswer(provider_id="<1@billing.example>")
+
+
+def test_one_full_mailbox_keeps_no_notice_from_the_others() -> None:
+    leads = Leads()
+    letters = Letters(leads, FakeEffects(), leads, lambda: NOW)
+    notice = LetterToOperators(case=a_case(), name="sample", role=Role.LEAD, payload=payloads("USD")["handed_over"])
+
+    for _ in range(2):
+        with pytest.raises(BillingFailure, match="the mailbox is full"):
+            letters.to_operators(notice)
+
+    assert leads.reached == ["lead-2@ops.example"]
 
 
 @pytest.mark.parametrize("dies", ["never", "before", "after"])
