@@ -14,15 +14,14 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from activities.approvals import ApprovalQuestion
 from activities.closing import ClosingDesk, TicketNote
-from activities.credits import Credits, Proposed, Retraction
+from activities.credits import Credits, Proposed
 from activities.intake import Intake
 from activities.investigation import AssessmentSummary, Evidence, Investigation
 from activities.ports import Closing
 from billing import letters
 from billing.authority import RUNBOOK, Role
-from billing.cases import Ending, OpenedCase, Opening, PendingApproval, Stage
+from billing.cases import Ending, OpenedCase, Opening, Stage
 from billing.closings import ending_of, turned_away
 from billing.corrections import CreditReceipt, Proposal
 from billing.decisions import DisputeDecision
@@ -32,10 +31,10 @@ from billing.failures import FailureCode
 from billing.money import Money
 from billing.policy.raci import RACI
 from billing.wording import counted
-from workflows.blocks.approval import approved
 from workflows.blocks.steps import EVIDENCE, LETTER, MONEY, RECORD, code_of, step, words_of
 from workflows.blocks.waiting import wait_for, wait_until
-from workflows.dispute_watch import DisputeWatch, EndedEarlyError
+from workflows.dispute_agreement import DisputeAgreement
+from workflows.dispute_watch import EndedEarlyError
 
 # The decision no longer fits the world: propose again instead of acting on it.
 _OUTDATED = {FailureCode.STALE_DECISION, FailureCode.NOT_APPROVED, FailureCode.PROVIDER_REFUSED}
@@ -46,7 +45,7 @@ _BROKEN = {FailureCode.INVALID, FailureCode.NOT_FOUND, FailureCode.CONFLICT}
 
 
 @workflow.defn(name="dispute")
-class Dispute(DisputeWatch):
+class Dispute(DisputeAgreement):
     """One ticket, one case: workflow id `dispute/<ticket id>`."""
 
     @workflow.init
@@ -74,9 +73,10 @@ class Dispute(DisputeWatch):
         self.assessment = await self._analyse(evidence)
         while True:
             self.proposed = await self._propose()
+            proposal = self.proposed.proposal
             if not await self._agreed(self.proposed):
                 await self._judged()
-            elif self.proposed.proposal is None or await self._credited(self.proposed.proposal):
+            elif await self._bound(proposal) and (proposal is None or await self._credited(proposal)):
                 break
         await self._notify(self.proposed, self.receipt)
         return ending_of(self.proposed.outcome)
@@ -95,6 +95,9 @@ class Dispute(DisputeWatch):
 
     async def _acknowledge(self) -> None:
         await self.enter(Stage.ACKNOWLEDGE, "tell the customer that we are on it")
+        await self.post_patiently(self._acknowledge_by_letter())
+
+    async def _acknowledge_by_letter(self) -> None:
         if await self.write_to_customer("acknowledged", letters.acknowledged(self.case)):
             self.clocks.meet("initial response")
             self.note("acknowledged to the customer")
@@ -108,7 +111,7 @@ class Dispute(DisputeWatch):
         await self.enter(Stage.ESCALATE, "tell the leads at once")
         self.escalated = True
         self.note(f"escalated at once: {' '.join(self.case.escalation_reasons)}")
-        await self.write_to_operators("escalated", Role.LEAD, letters.escalated(self.case))
+        self.post(self.write_to_operators("escalated", Role.LEAD, letters.escalated(self.case)))
 
     async def _collect(self) -> EvidencePack:
         await self.enter(Stage.COLLECT, "export the raw usage and recreate the roll-up")
@@ -136,44 +139,17 @@ class Dispute(DisputeWatch):
 
     async def _propose(self) -> Proposed:
         await self.enter(Stage.PROPOSE, "work out what is to be given back")
-        self.judgement_is_new = False
-        order = self.order(self.judgement)
-        proposed = await self.with_help(
-            "propose", lambda: step(Credits.propose, order, allowance=RECORD, summary=f"proposal {self.revision}")
-        )
+        proposed = await self.with_help("propose", self._work_out)
         outcome = proposed.outcome
         self.note(f"proposed {in_words(outcome.resolution)} with {outcome.credit}, by {outcome.requested_by}")
         return proposed
 
-    async def _agreed(self, proposed: Proposed) -> bool:
-        """Whether the proposal may be carried out: by itself, or because everyone on its path said yes."""
+    async def _work_out(self) -> Proposed:
+        """One attempt at a proposal: it rests on the newest judgement and has a number of its own."""
+        self.judgement_is_new = False
         self.revision += 1
-        if why := proposed.outcome.needs_person:
-            self.note(f"a person must judge: {why}")
-            return False
-        if proposed.proposal is None:
-            return True
-        for position, role in enumerate(proposed.proposal.path, start=1):
-            if not await self._approved_by(role, position, proposed.proposal):
-                return False
-        return True
-
-    async def _approved_by(self, role: Role, position: int, proposal: Proposal) -> bool:
-        await self.enter(Stage.APPROVE, f"{role} decides about {proposal.request.amount}", needs_human=True)
-        question = ApprovalQuestion(
-            op_key=proposal.request.op_key,
-            position=position,
-            role=role,
-            question=letters.question_for(self.case, self._proposed.outcome),
-            asked_at=workflow.now(),
-            expires_at=workflow.now() + self.case.policy.approvals.expire_after,
-        )
-        decision = await self.gate.answer(question, self.case.policy.approvals, self._remind, unless=self._overtaken)
-        if self._overtaken():
-            await self._withdraw(proposal, "overtaken by events")
-        elif decision is None:
-            self.note("nobody decided in time: silence is a no")
-        return approved(decision) and not self._overtaken()
+        order = self.order(self.judgement)
+        return await step(Credits.propose, order, allowance=RECORD, summary=f"proposal {self.revision}")
 
     async def _judged(self) -> None:
         """Wait until a person has judged; remind the leads for as long as it takes."""
@@ -181,16 +157,24 @@ class Dispute(DisputeWatch):
         while not self.judgement_is_new:
             await self.enter(Stage.JUDGE, "an analyst judges the case", needs_human=True)
             notice = letters.judgement_needed(self.case, self._why_judge(), self._proposed.statements, reminder)
-            await self.write_to_operators(f"judgement-{self.revision}-{reminder}", Role.LEAD, notice)
+            self.post(self.write_to_operators(f"judgement-{self.revision}-{reminder}", Role.LEAD, notice))
             reminder += 1
             again = workflow.now() + self.case.policy.approvals.escalate_after
-            await wait_until(again, self._overtaken, name=f"remind the leads to judge (reminder {reminder})")
+            await wait_until(again, self.overtaken, name=f"remind the leads to judge (reminder {reminder})")
             await self.customer_has_answered()
+
+    async def _bound(self, proposal: Proposal | None) -> bool:
+        """From here on nobody changes the decision; False when somebody judged anew at the last moment."""
+        await self.customer_has_answered()
+        if not self.judgement_is_new:
+            self.committed = True
+        elif proposal:
+            await self._withdraw(proposal, "overtaken by events")
+        return self.committed
 
     async def _credited(self, proposal: Proposal) -> CreditReceipt | None:
         """Credit exactly once. None when the decision is outdated: the case proposes again."""
         await self.enter(Stage.CREDIT, f"give {proposal.request.amount} back and correct the invoice")
-        self.committed = True
         pauses = iter(self.case.policy.provider.look_up_after)
         while self.receipt is None:
             try:
@@ -203,23 +187,32 @@ class Dispute(DisputeWatch):
                     await self._propose_anew(proposal, words_of(error), refused=code is FailureCode.PROVIDER_REFUSED)
                     return None
                 await self._wait_out(error, None if code in _BROKEN else next(pauses, None))
+                if not self.committed:
+                    return None
         self.note(f"credited {self.receipt.amount} ({self.receipt.destination.value}, {self.receipt.provider_id})")
         return self.receipt
 
     async def _notify(self, proposed: Proposed, receipt: CreditReceipt | None) -> None:
         await self.enter(Stage.NOTIFY, "tell the customer the outcome")
-        self.committed = True
         outcome = letters.resolved(self.case, proposed.outcome, proposed.statements, receipt)
-        await self.write_to_customer("resolved", outcome)
-        self.clocks.meet("resolution")
-        self.note("the customer knows the outcome")
+        if await self.write_to_customer("resolved", outcome):
+            self.clocks.meet("resolution")
+            self.note("the customer knows the outcome")
+        else:
+            why = "the outcome could not be told to the customer by letter"
+            self.post(self.write_to_operators("not-told", Role.LEAD, letters.handed_over(self.case, "notify", why)))
 
     async def _record(self, ending: Ending) -> None:
         self.committed = True
         self.move(Stage.RECORD, "write the decision log and the ticket")
         self.note(f"ended: {ending}")
         decided = None if ending in _UNDECIDED else self.proposed
-        await step(ClosingDesk.record, self._closing(ending, decided), allowance=RECORD, summary="record the decision")
+        await self.with_help(
+            "record",
+            lambda: step(
+                ClosingDesk.record, self._closing(ending, decided), allowance=RECORD, summary="record the decision"
+            ),
+        )
         if decided:
             await self._note_on_ticket(decided)
         self.ending = ending
@@ -239,7 +232,7 @@ class Dispute(DisputeWatch):
 
     async def _turn_away(self, ending: Ending) -> Ending:
         """A ticket that never becomes a case: say why, to the customer and, when it is unusable, to the leads."""
-        self.ending = ending
+        self.ending, self.over = ending, True
         self.labels.show(runbook="dispute", tenant=self.ticket.tenant_id, category=self.ticket.category)
         self.note(f"{ending}{f': {why}' if (why := ' '.join(self.case.problems) or self.case.duplicate_of) else ''}")
         if ending is not Ending.ALREADY_CLOSED:
@@ -252,27 +245,29 @@ class Dispute(DisputeWatch):
         return ending
 
     async def _stop_early(self, ending: Ending) -> Ending:
+        self.committed = True
         if self.proposed and self.proposed.proposal:
             await self._withdraw(self.proposed.proposal, ending.value)
-        await self.write_to_customer("closed", letters.closed(self.case, ending))
+        self.post(self.write_to_customer("closed", letters.closed(self.case, ending)))
         return ending
-
-    async def _withdraw(self, proposal: Proposal, why: str) -> None:
-        retraction = Retraction(op_key=proposal.request.op_key, why=why)
-        await step(Credits.withdraw, retraction, allowance=RECORD, summary="take the proposal back")
 
     async def _propose_anew(self, proposal: Proposal, why: str, *, refused: bool) -> None:
         """The approved credit cannot be given as it stands: take it back and let the procedure propose again."""
         self.note(f"the credit is outdated: {why}")
+        self.committed = False
         if refused:
             await self.hand_over("credit", why)
         await self._withdraw(proposal, why)
-        self.committed = False
 
     async def _wait_out(self, error: ActivityError, pause: timedelta | None) -> None:
         """After an outcome nobody knows: look again later, and in the end let a person look (never charge on a guess)."""
         if pause is None:
-            return await self.hand_over("credit", words_of(error))
+            self.stuck = True
+            try:
+                return await self.hand_over("credit", words_of(error))
+            finally:
+                self.stuck = False
+        self.repaired = False
         again = workflow.now() + pause
         self.note(
             f"the outcome of the credit is unknown: {words_of(error)}; looked up again {again:%a %d %b %H:%M} UTC"
@@ -280,30 +275,8 @@ class Dispute(DisputeWatch):
         await wait_until(again, lambda: self.repaired, name=f"look the credit up again {again:%a %d %b %H:%M} UTC")
         return None
 
-    async def _remind(self, pending: PendingApproval, reminder: int) -> None:
-        proposal = self._proposed.proposal
-        if proposal is None or (reminder and self.customer.waiting):
-            return
-        self.next_step = f"{pending.role} decides about {pending.amount}"
-        request = letters.approval_requested(self.case, proposal, self._proposed.statements, pending, reminder)
-        await self.write_to_operators(
-            f"approval-{proposal.request.step}-{pending.approval_id.rsplit('/', 1)[-1]}-{reminder}",
-            pending.role,
-            request,
-        )
-        self.note(f"{'reminded' if reminder else 'asked'} {pending.role} to decide about {pending.amount}")
-
-    def _overtaken(self) -> bool:
-        """Whether events have answered the question: a new judgement, a withdrawal, a customer who stayed silent."""
-        return self.judgement_is_new or self.ended_early()
-
     def _why_judge(self) -> str:
         return self._proposed.outcome.needs_person or "the proposal was not approved"
-
-    @property
-    def _proposed(self) -> Proposed:
-        assert self.proposed is not None  # noqa: S101 - asked only after the procedure has proposed
-        return self.proposed
 
     def _closing(self, ending: Ending, decided: Proposed | None) -> Closing:
         credited = self.receipt.amount if self.receipt else Money.zero(self.ticket.currency)

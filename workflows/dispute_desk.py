@@ -8,7 +8,7 @@ from datetime import datetime
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from activities.credits import Credits, ProposalOrder, Proposed
+from activities.credits import Credits, ProposalOrder, Proposed, Retraction
 from activities.investigation import AssessmentSummary
 from activities.operators import Operators, Permission
 from billing.authority import Role
@@ -58,9 +58,11 @@ class DisputeDesk(Case):
         self.receipt: CreditReceipt | None = None
         self.judgement: Judgement | None = None
         self.ending: Ending | None = None
-        self.revision = 1
+        self.revision = 0
         self.hand_overs = 0
         self.escalated = self.committed = self.withdrawn = self.repaired = self.judgement_is_new = False
+        # The credit was handed over to a person: unless it may have left, a judgement can still take its place.
+        self.stuck = False
 
     @workflow.update(description="Ask the customer a question; the SLA clocks stop until the answer")
     async def ask_customer(self, question: Question) -> str:
@@ -97,6 +99,10 @@ class DisputeDesk(Case):
         check = self.order(judgement)
         if problem := await step(Credits.check, check, allowance=RECORD, summary=f"check what {judgement.by} judged"):
             raise ApplicationError(problem, type=FailureCode.INVALID, non_retryable=True)
+        if self.stuck and self.proposed and self.proposed.proposal:
+            retraction = Retraction(op_key=self.proposed.proposal.request.op_key, why=f"{judgement.by} judged anew")
+            if await step(Credits.withdraw, retraction, allowance=RECORD, summary="take the stuck credit back"):
+                self.committed = False
         self._refuse_once_committed("judge")
         self.judgement, self.judgement_is_new = judgement, True
         self.note(f"{judgement.by} judged {in_words(judgement.resolution)} with {judgement.amount}: {judgement.reason}")
@@ -104,7 +110,8 @@ class DisputeDesk(Case):
 
     @judge.validator
     def _may_judge(self, judgement: Judgement) -> None:
-        self._refuse_once_committed("judge")
+        if not self.stuck:
+            self._refuse_once_committed("judge")
         if self.assessment is None:
             raise ApplicationError("the evidence is not analysed yet: judge once it is", type=FailureCode.CONFLICT)
 

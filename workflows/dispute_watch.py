@@ -18,6 +18,9 @@ from workflows.dispute_desk import DisputeDesk
 
 Done = TypeVar("Done")
 
+# From here on the customer has the answer, or gets it next: no more regular updates.
+_ANSWERED = {Stage.NOTIFY, Stage.RECORD, Stage.CLOSED}
+
 
 class EndedEarlyError(Exception):
     """The customer withdrew or stayed silent: the procedure stops where it is."""
@@ -38,7 +41,8 @@ class DisputeWatch(DisputeDesk):
         fresh = (
             Clock(name=name, budget=budget, warn_at=self.case.policy.sla.warn_at) for name, budget in budgets.items()
         )
-        self.clocks = SlaClocks((earlier.get(clock.name, clock) for clock in fresh), self.case.calendar)
+        clocks = (earlier.get(clock.name, clock).under(clock.budget) for clock in fresh)
+        self.clocks = SlaClocks(clocks, self.case.calendar)
         self.clocks.start(min(since, workflow.now()))
         if self.customer.waiting:
             self.clocks.pause()
@@ -85,17 +89,24 @@ class DisputeWatch(DisputeDesk):
     def ended_early(self) -> bool:
         return self.withdrawn or self.customer.unanswered
 
+    def overtaken(self) -> bool:
+        """Whether events have answered the question: a new judgement, a withdrawal, a customer who stayed silent."""
+        return self.judgement_is_new or self.ended_early()
+
     async def hand_over(self, step_name: str, what_happened: str) -> None:
-        """Ask people to repair something and wait until one says it is done (or judges the case anew)."""
+        """Ask people to repair something and wait until one says it is done. While nothing is committed, a new judgement
+        ends the wait too, and so does the customer's withdrawal or silence, with which the case ends."""
         self.repaired = False
         self.needs_human = True
         self.next_step = f"a person repairs: {what_happened}"
         self.note(f"handed over to a person: {what_happened}")
         notice = letters.handed_over(self.case, step_name, what_happened)
         self.hand_overs += 1
-        await self.write_to_operators(f"handed-over-{self.hand_overs}", Role.LEAD, notice)
-        await wait_for(lambda: self.repaired)
+        self.post(self.write_to_operators(f"handed-over-{self.hand_overs}", Role.LEAD, notice))
+        await wait_for(lambda: self.repaired or (self.overtaken() and not self.committed))
         self.needs_human = False
+        if not self.committed:
+            await self.customer_has_answered()
 
     async def with_help(self, step_name: str, attempt: Callable[[], Awaitable[Done]]) -> Done:
         """Do a step; when it fails for good, hand it over and do it again once it is repaired: no case is ever lost."""
@@ -109,21 +120,36 @@ class DisputeWatch(DisputeDesk):
         began, every = workflow.now(), self.case.policy.sla.update_every
         number = 1
         while await wait_until(began + number * every, lambda: self.over, name=f"update {number} to the customer"):
-            if not self.customer.waiting and not self.committed:
-                promised = self.clocks.due("resolution")
-                await self.write_to_customer(
-                    f"update-{number}", letters.update(self.case, self.stage, self.next_step, promised)
-                )
-                self.note(f"update {number} to the customer")
+            if not self.customer.waiting and self.stage not in _ANSWERED:
+                self.post(self._update(number))
             number += 1
 
-    async def _write_question(self, question: Question, number: int, reminder: int, closes_at: datetime) -> None:
-        letter = letters.asked(self.case, question, reminder, closes_at)
-        await self.write_to_customer(f"asked-{number}-{reminder}", letter)
-        if reminder:
-            self.note(f"reminded the customer ({reminder})")
+    async def _update(self, number: int) -> None:
+        promised = self.clocks.due("resolution")
+        letter = letters.update(self.case, self.stage, self.next_step, promised)
+        if await self.write_to_customer(f"update-{number}", letter):
+            self.note(f"update {number} to the customer")
 
-    async def _announce(self, clock: Clock, milestone: Milestone, moment: datetime) -> None:
+    def _write_question(self, question: Question, number: int, reminder: int, closes_at: datetime) -> None:
+        self.post(self._ask_by_letter(question, number, reminder, closes_at))
+
+    async def _ask_by_letter(self, question: Question, number: int, reminder: int, closes_at: datetime) -> None:
+        letter = letters.asked(self.case, question, reminder, closes_at)
+        sent = await self.write_to_customer(f"asked-{number}-{reminder}", letter)
+        if reminder and sent:
+            self.note(f"reminded the customer ({reminder})")
+        if not reminder and not sent and self.customer.take_back(number):
+            self._could_not_ask()
+
+    def _could_not_ask(self) -> None:
+        """Nobody waits, with the clocks standing still, for an answer to a question that did not arrive."""
+        self.clocks.start(workflow.now())
+        what_happened = "the question did not reach the customer"
+        self.note(f"{what_happened}; the clocks run")
+        notice = letters.handed_over(self.case, "ask the customer", what_happened)
+        self.post(self.write_to_operators(f"not-asked-{self.customer.asked}", Role.LEAD, notice))
+
+    def _announce(self, clock: Clock, milestone: Milestone, moment: datetime) -> None:
         breached = milestone is Milestone.BREACH
         due = clock.moment_of(Milestone.BREACH, self.case.calendar) if clock.running_since else moment
         self.note(f"SLA {clock.name} {'breached' if breached else 'warning'}, due {due:%Y-%m-%d %H:%M} UTC")
@@ -131,7 +157,7 @@ class DisputeWatch(DisputeDesk):
             self.case, clock, breached=breached, due=due, stage=self.stage, next_step=self.next_step
         )
         role = Role.VP if breached else Role.LEAD
-        await self.write_to_operators(f"sla-{clock.name.replace(' ', '-')}-{milestone}", role, alert)
+        self.post(self.write_to_operators(f"sla-{clock.name.replace(' ', '-')}-{milestone}", role, alert))
 
     @property
     def _tier(self) -> Any:

@@ -32,6 +32,10 @@ class FakePostman:
         """Have the next deliveries fail with `code`; with `arrives` the letter is in the mailbox all the same."""
         self._script.extend([(code, arrives)] * times)
 
+    def recovers(self) -> None:
+        """Whatever was scripted to fail still does not."""
+        self._script.clear()
+
     def deliver(self, letter: Letter) -> ProviderAnswer:
         recipient_address(letter.to)
         delivered = Delivered(message_id(letter.op_key, "billing.example"), letter, render(letter, "Billing Support"))

@@ -53,6 +53,10 @@ class FakeProvider:
         """
         self._script.extend([(code, commits)] * times)
 
+    def recovers(self) -> None:
+        """Whatever was scripted to fail still does not."""
+        self._script.clear()
+
     def forget_keys(self) -> None:
         """As after 24 hours: the same key executes anew."""
         self._answered.clear()

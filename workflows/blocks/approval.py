@@ -3,7 +3,7 @@
 Truth about approvals lives in Postgres. What arrives here only wakes the case; the database decides whether it counts.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime
 
 from temporalio import workflow
@@ -14,9 +14,9 @@ from billing.authority import next_role
 from billing.cases import DecisionReceipt, PendingApproval, SignedDecision, Verdict
 from billing.policy.disputes import ApprovalPolicy
 from workflows.blocks.steps import RECORD, step
-from workflows.blocks.waiting import wait_until
+from workflows.blocks.waiting import wait_for, wait_until
 
-Remind = Callable[[PendingApproval, int], Awaitable[None]]
+Remind = Callable[[PendingApproval, int], None]
 
 
 class ApprovalGate:
@@ -25,6 +25,7 @@ class ApprovalGate:
     def __init__(self, case_id: str) -> None:
         self._case_id = case_id
         self._answers: dict[str, SignedDecision] = {}
+        self._being_checked = 0
         self.pending: PendingApproval | None = None
         self.next_reminder: datetime | None = None
 
@@ -35,9 +36,13 @@ class ApprovalGate:
 
     async def take(self, decision: SignedDecision) -> DecisionReceipt:
         """Let the database judge a decision; only an accepted one moves the case."""
-        receipt = await step(
-            Approvals.decide, decision, allowance=RECORD, summary=f"check the decision of {decision.operator_id}"
-        )
+        self._being_checked += 1
+        try:
+            receipt = await step(
+                Approvals.decide, decision, allowance=RECORD, summary=f"check the decision of {decision.operator_id}"
+            )
+        finally:
+            self._being_checked -= 1
         if receipt.accepted:
             self._answers[decision.approval_id] = decision
         return receipt
@@ -63,7 +68,7 @@ class ApprovalGate:
 
         climbs_at = pending.asked_at + policy.escalate_after
         reminders = 0
-        await remind(pending, reminders)
+        remind(pending, reminders)
         while not settled() and workflow.now() < pending.expires_at:
             remind_at = pending.asked_at + (reminders + 1) * policy.remind_every
             self.next_reminder = min(remind_at, pending.expires_at)
@@ -74,9 +79,11 @@ class ApprovalGate:
                 climbs_at += policy.escalate_after
             reminders += 1
             if workflow.now() < pending.expires_at:
-                await remind(pending, reminders)
+                remind(pending, reminders)
         if not settled():
             await step(Approvals.expire, pending.approval_id, allowance=RECORD, summary="nobody answered in time")
+            # The database may have counted an answer just before; whoever gave it was told so.
+            await wait_for(lambda: not self._being_checked)
         return self._answers.get(pending.approval_id)
 
     async def _climb(self, pending: PendingApproval) -> PendingApproval:

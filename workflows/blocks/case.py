@@ -1,8 +1,9 @@
-"""What every case has: a timeline, labels for the lists, letters that never stop it, and a hand-over to a person."""
+"""What every case has: a timeline, labels for the lists, letters that never hold it up, and a hand-over to a person."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Coroutine
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -15,6 +16,10 @@ from billing.emails import Payload
 from workflows.blocks.attributes import Labels
 from workflows.blocks.steps import LETTER, step, words_of
 from workflows.blocks.timeline import Timeline
+from workflows.blocks.waiting import wait_until
+
+# So long a step waits for its letter to leave before the case goes on without; the letter is still being sent.
+PATIENCE = timedelta(minutes=1)
 
 
 class Case:
@@ -27,6 +32,8 @@ class Case:
         self.labels = Labels()
         self.needs_human = False
         self.over = False
+        self._posted: list[asyncio.Task[Any]] = []
+        self._to_customer = asyncio.Lock()
 
     def note(self, text: str) -> None:
         """One more sentence of the story, visible at once."""
@@ -36,12 +43,27 @@ class Case:
     def show(self) -> None:
         """Bring the Temporal UI's details and labels up to date."""
 
+    def post(self, sending: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
+        """Let a letter be sent beside the procedure: a mail server that is away for a day must hold nothing up."""
+        task = asyncio.create_task(sending)
+        self._posted.append(task)
+        return task
+
+    async def post_patiently(self, sending: Coroutine[Any, Any, Any]) -> None:
+        """Post a letter and wait a little, so that the story usually tells it before what follows."""
+        task = self.post(sending)
+        await wait_until(workflow.now() + PATIENCE, task.done, name="wait a little for the letter to leave")
+
     async def write_to_customer(self, name: str, payload: Payload) -> bool:
-        """Send the customer a letter and say whether it left; one that cannot is told in the story, the case goes on."""
+        """Send the customer a letter and say whether it left; one that cannot is told in the story, the case goes on.
+
+        Letters to the customer leave one after the other: no answer overtakes its acknowledgement.
+        """
         order = LetterToCustomer(case=self.case, name=name, payload=payload)
-        return await self._write(
-            step(Letters.to_customer, order, allowance=LETTER, summary=f"letter: {name}"), name, "the customer"
-        )
+        async with self._to_customer:
+            return await self._write(
+                step(Letters.to_customer, order, allowance=LETTER, summary=f"letter: {name}"), name, "the customer"
+            )
 
     async def write_to_operators(self, name: str, role: Role, payload: Payload) -> bool:
         """Send every operator of a role a letter, on the same terms."""
@@ -62,13 +84,15 @@ class Case:
 
     @asynccontextmanager
     async def beside(self, *watchers: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-        """Run watchers beside the body; they must end by themselves once `stop_watching` was called."""
+        """Run watchers beside the body; they must end by themselves once `stop_watching` was called. Letters that are
+        still being sent then are waited for."""
         tasks = [asyncio.create_task(watcher) for watcher in watchers]
         try:
             yield
         finally:
             self.stop_watching()
             await asyncio.gather(*tasks)
+            await asyncio.gather(*self._posted)
             await workflow.wait_condition(workflow.all_handlers_finished)
 
     def stop_watching(self) -> None:

@@ -3,7 +3,7 @@
 A warning and a breach are facts that are announced; they never stop a case (D12).
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
 
@@ -14,7 +14,7 @@ from billing.cases import ClockView
 from billing.clocks import Clock, Milestone
 from workflows.blocks.waiting import wait_for, wait_until
 
-Announce = Callable[[Clock, Milestone, datetime], Awaitable[None]]
+Announce = Callable[[Clock, Milestone, datetime], None]
 
 
 class SlaClocks:
@@ -68,14 +68,14 @@ class SlaClocks:
         """Announce the milestones of one clock as it reaches them, until it is met or the case is over."""
         while not self._over and self._clocks[name].met_at is None:
             await self._watch_once(name, announce)
-        await self._announce_late(name, announce)
+        self._announce_late(name, announce)
 
-    async def _announce_late(self, name: str, announce: Announce) -> None:
+    def _announce_late(self, name: str, announce: Announce) -> None:
         """A clock that was met only after its time was up is breached all the same, even if its timer never rang."""
         clock = self._clocks[name]
         if clock.met_at and clock.consumed > clock.budget.amount and Milestone.BREACH not in clock.reached:
             self._clocks[name] = clock.marked(Milestone.BREACH)
-            await announce(self._clocks[name], Milestone.BREACH, clock.met_at)
+            announce(self._clocks[name], Milestone.BREACH, clock.met_at)
 
     async def _watch_once(self, name: str, announce: Announce) -> None:
         """Wait for the clock's next milestone or for a change of the clock, whichever comes first."""
@@ -91,7 +91,7 @@ class SlaClocks:
         label = _label(name, milestone, self._clocks[name].moment_of(Milestone.BREACH, self._calendar))
         if await wait_until(moment, changed, name=label):
             self._clocks[name] = self._clocks[name].marked(milestone)
-            await announce(self._clocks[name], milestone, moment)
+            announce(self._clocks[name], milestone, moment)
         return None
 
     def _change(self, clocks: dict[str, Clock]) -> None:

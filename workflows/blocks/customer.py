@@ -1,6 +1,6 @@
 """Waiting for the customer: a question, reminders, the answer, or silence until the policy's time is over."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime
 
 from temporalio import workflow
@@ -11,7 +11,7 @@ from billing.policy.disputes import DisputePolicy
 from workflows.blocks.waiting import wait_for, wait_until
 
 # Writes the question with this number, or its reminder (0: the question itself), naming when the case closes.
-Write = Callable[[Question, int, int, datetime], Awaitable[None]]
+Write = Callable[[Question, int, int, datetime], None]
 
 
 class CustomerDialogue:
@@ -19,7 +19,7 @@ class CustomerDialogue:
 
     def __init__(self) -> None:
         self._question: Question | None = None
-        self._asked = 0
+        self.asked = 0
         self._answers_seen: set[str] = set()
         self._over = False
         self.closes_at: datetime | None = None
@@ -38,7 +38,14 @@ class CustomerDialogue:
 
     def ask(self, question: Question) -> None:
         self._question = question
-        self._asked += 1
+        self.asked += 1
+
+    def take_back(self, number: int) -> bool:
+        """Drop the question with this number, which never arrived; False when it is no longer the open one."""
+        open_still = self.waiting and self.asked == number
+        if open_still:
+            self._question = None
+        return open_still
 
     def answered(self, reply: CustomerReply) -> bool:
         """Take a reply; False when it was seen before."""
@@ -56,19 +63,19 @@ class CustomerDialogue:
         while not self._over:
             await wait_for(lambda: self.waiting or self._over)
             if self._question is not None:
-                await self._chase_one(self._question, self._asked, policy, write)
+                await self._chase_one(self._question, self.asked, policy, write)
 
     async def _chase_one(self, question: Question, number: int, policy: DisputePolicy, write: Write) -> None:
         def settled() -> bool:
-            return self._over or self._question is None or self._asked != number
+            return self._over or self._question is None or self.asked != number
 
         asked_at = workflow.now()
         self.closes_at = asked_at + policy.close_unanswered_after
-        await write(question, number, 0, self.closes_at)
+        write(question, number, 0, self.closes_at)
         for reminder, after in enumerate(policy.remind_customer_after, start=1):
             if not await wait_until(asked_at + after, settled, name=f"remind the customer (reminder {reminder})"):
                 break
-            await write(question, number, reminder, self.closes_at)
+            write(question, number, reminder, self.closes_at)
         if not settled() and await wait_until(
             self.closes_at, settled, name=f"close unanswered {self.closes_at:%a %d %b %H:%M} UTC"
         ):
