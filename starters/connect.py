@@ -64,13 +64,15 @@ async def connected(settings: Settings) -> AsyncIterator[Client]:
 
 @contextmanager
 def reaching_temporal(case: str = "the case") -> Iterator[None]:
-    """Name the failures of a call about a case: UNAVAILABLE when Temporal does not answer in time, NOT_FOUND for an
-    unknown case, CONFLICT for one that is over; anything else passes through."""
+    """Name the failures of a call about a case: UNAVAILABLE when Temporal does not answer in time or no worker gets on
+    with the case, NOT_FOUND for an unknown case, CONFLICT for one that is over; anything else passes through."""
     try:
         yield
     except RPCError as error:
         if error.status in _AWAY:
             raise BillingFailure(FailureCode.UNAVAILABLE, f"Temporal does not answer: {error.status.name}") from error
+        if error.status is RPCStatusCode.FAILED_PRECONDITION:  # nobody to answer, or one worker after the other failed
+            raise BillingFailure(FailureCode.UNAVAILABLE, f"no worker answers for {case}: try again soon") from error
         if error.status is RPCStatusCode.NOT_FOUND and "already completed" in error.message:
             raise BillingFailure(FailureCode.CONFLICT, f"{case} is closed: re-open it first") from error
         if error.status is RPCStatusCode.NOT_FOUND:

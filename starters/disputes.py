@@ -14,7 +14,6 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict
 from temporalio.client import (
     Client,
-    RPCError,
     WorkflowExecutionStatus,
     WorkflowQueryFailedError,
     WorkflowUpdateFailedError,
@@ -22,7 +21,6 @@ from temporalio.client import (
 )
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
-from temporalio.service import RPCStatusCode
 
 from billing.cases import (
     CaseStory,
@@ -174,10 +172,6 @@ async def story(client: Client, case: str) -> CaseStory:
             return told
     except WorkflowQueryFailedError as error:
         raise BillingFailure(FailureCode.UNAVAILABLE, f"{case} cannot tell its story yet") from error
-    except RPCError as error:
-        if error.status is not RPCStatusCode.FAILED_PRECONDITION:
-            raise
-        raise BillingFailure(FailureCode.UNAVAILABLE, "no worker answers for the case") from error
 
 
 async def _tell(

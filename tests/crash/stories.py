@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Select, select
 from temporalio.client import WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
 
 from adapters.operator_keys import sign
 from adapters.postgres.engine import transaction
@@ -132,19 +133,19 @@ class Case:
 
     async def customer_is_asked_and_answers(self) -> None:
         question = Question(by="agent-1", text="Which of your systems made the calls on the tenth?")
-        await self.handle.execute_update(Dispute.ask_customer, question, id="question")
+        await self.is_told(Dispute.ask_customer, question, "question")
         reply = CustomerReply(reply_id="reply-1", text="The nightly batch.", received_at=datetime.now(UTC))
         await self.handle.signal(Dispute.customer_replied, reply)
 
     async def escalation_is_taken_back(self) -> None:
         order = DeEscalation(by="lead-1", reason="known to the team")
-        await self.handle.execute_update(Dispute.de_escalate, order, id="de-escalation")
+        await self.is_told(Dispute.de_escalate, order, "de-escalation")
 
     async def is_judged(self) -> None:
         judgement = Judgement(
             by="agent-1", resolution=Resolution.CUSTOMER_CORRECT, amount=CREDIT, reason="the batch was counted twice"
         )
-        await self.handle.execute_update(Dispute.judge, judgement, id="judgement")
+        await self.is_told(Dispute.judge, judgement, "judgement")
 
     async def is_approved(self, step: str) -> None:
         question = await self.question(step)
@@ -156,8 +157,18 @@ class Case:
             decided_at=datetime.now(UTC),
         )
         signed = sign(decision, self.company.world.tokens["lead-1"])
-        receipt = await self.handle.execute_update(Dispute.decide, signed, id=f"decision/{step}")
+        receipt = await self.is_told(Dispute.decide, signed, f"decision/{step}")
         assert receipt.accepted, receipt.message
+
+    async def is_told(self, update: Any, message: Any, update_id: str) -> Any:
+        """Tell the case something, again under the same id while it has lost one worker after the other."""
+        async for _ in looking():
+            try:
+                return await self.handle.execute_update(update, message, id=update_id)
+            except RPCError as refusal:
+                if refusal.status is not RPCStatusCode.FAILED_PRECONDITION:
+                    raise
+        return None
 
     async def _labels(self) -> Any:
         return (await self.handle.describe()).typed_search_attributes

@@ -105,3 +105,12 @@ class StandIn:
             ending=self.ending,
             timeline=tuple(self.lines),
         )
+
+
+@workflow.defn(name="dispute")
+class Broken:
+    """A dispute whose every workflow task fails, as after a deploy with a mistake in it."""
+
+    @workflow.run
+    async def run(self, opening: Opening) -> Ending:
+        raise RuntimeError("a mistake in the code")

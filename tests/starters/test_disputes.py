@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
 from temporalio import workflow
 from temporalio.client import Client
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from billing.cases import CustomerReply, DeEscalation, Judgement, Opening, Question, Reopening, Withdrawal
 from billing.disputes import Resolution, case_id
@@ -16,9 +18,12 @@ from settings import Settings
 from starters import disputes
 from starters.connect import answers, connect
 from tests.starters.desk import NOBODY_LISTENS, CaseDesk, ticket
+from tests.starters.stand_in import Broken
 from workflows.dispute import Dispute
 
 NOW = datetime.now(UTC)
+# From here on Temporal refuses updates of a case whose workflow task keeps failing.
+REFUSED_FROM_ATTEMPT = 4
 
 
 def a_reply(reply_id: str, text: str = "It was not us.") -> CustomerReply:
@@ -148,6 +153,28 @@ async def test_a_reply_needs_no_worker_but_a_question_does(
     await disputes.reply(desk.client, case, a_reply("r-1"))
     with pytest.raises(BillingFailure) as failure:
         await disputes.ask_customer(desk.client, case, Question(by="agent-1", text="Which key?"))
+
+    assert failure.value.code is FailureCode.UNAVAILABLE
+    await _end(desk.client, case)
+
+
+async def test_a_case_whose_workers_fail_one_after_the_other_can_be_told_again_later(
+    desk: CaseDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disputes, "PATIENCE", disputes.PATIENCE / 10)
+    opened = ticket()
+    case = case_id(opened.ticket_id)
+    handle = desk.client.get_workflow_handle(case)
+    question = Question(by="agent-1", text="Which key?")
+
+    async with Worker(
+        desk.client, task_queue="nothing-works-here", workflows=[Broken], workflow_runner=UnsandboxedWorkflowRunner()
+    ):
+        await disputes.open_dispute(desk.client, Opening(ticket=opened), task_queue="nothing-works-here")
+        while (await handle.describe()).raw_description.pending_workflow_task.attempt < REFUSED_FROM_ATTEMPT:  # noqa: ASYNC110 - the server tells nobody
+            await asyncio.sleep(0.05)
+        with pytest.raises(BillingFailure, match="try again soon") as failure:
+            await disputes.ask_customer(desk.client, case, question)
 
     assert failure.value.code is FailureCode.UNAVAILABLE
     await _end(desk.client, case)
