@@ -40,7 +40,15 @@ def test_a_missing_variable_is_named_with_its_purpose_and_an_example() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("DATABASE_URL", "mysql://root:hush@db/x"), ("SPEED", "fast"), ("SPEED", "0"), ("API_PORT", "70000")],
+    [
+        ("DATABASE_URL", "mysql://root:hush@db/x"),
+        ("SPEED", "fast"),
+        ("SPEED", "0"),
+        ("API_PORT", "70000"),
+        ("PORTAL_SECRET", "hush"),
+        ("PORTAL_SECRET", "a-secret-that-is-long-enough,hush"),
+        ("PORTAL_SECRET", ","),
+    ],
 )
 def test_a_wrong_variable_is_one_line_that_does_not_repeat_its_value(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str

@@ -2,91 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
 from sqlalchemy import insert
 
 from adapters.postgres.tables import effects, sent_mail
-from billing.cases import CaseStory, ClockView, Ending, Judgement, Opening, Stage, StoryLine
-from billing.disputes import Category, Resolution
+from billing.cases import CaseStory, Ending, Judgement, Opening, Stage
+from billing.disputes import Resolution
 from billing.effects import EffectKind, EffectState
 from billing.emails import CustomerAsked, DisputeResolved, Letter, Recipient
 from billing.money import Money
-from console.portal.words import CATEGORIES, CONTESTED, ENDINGS, STAGES, STEPS, standing
 from starters import disputes
 from starters.connect import connect
 from tests.console.portal.customer import Customer, Page, reference_in, visiting
+from tests.console.portal.test_words import INTERNAL, NOW, story
 from tests.console.portal.usage import Meridian
 from tests.starters.desk import NOBODY_LISTENS, CaseDesk, ticket
-
-NOW = datetime(2026, 11, 4, 9, tzinfo=UTC)
-INTERNAL = "lead-1 judged: they are probably wrong"
-
-
-def story(**changes: Any) -> CaseStory:
-    """A running dispute with a promise for three days later."""
-    promise = ClockView(name="resolution", state="running", due=NOW + timedelta(days=3), share_used=Decimal("0.1"))
-    known: dict[str, Any] = {
-        "case_id": "dispute/T-1",
-        "tenant_id": "meridian",
-        "tier": "pro",
-        "category": Category.PRICING,
-        "severity": "high",
-        "stage": Stage.COLLECT,
-        "next_step": "export the raw usage",
-        "needs_human": False,
-        "waiting_for_customer": False,
-        "escalated": False,
-        "disputed": Money(minor=48_00, currency="EUR"),
-        "clocks": (promise,),
-        "timeline": (StoryLine(at=NOW, text=INTERNAL),),
-    }
-    return CaseStory.model_validate(known | changes)
-
-
-@pytest.mark.parametrize(
-    ("kind", "told"), [(Stage, STAGES), (Ending, ENDINGS), (Category, CATEGORIES), (Category, CONTESTED)]
-)
-def test_every_stage_ending_and_category_has_words_for_the_customer(kind: Any, told: Mapping[Any, Any]) -> None:
-    missing = [one for one in kind if one not in told]
-
-    assert not missing
-
-
-@pytest.mark.parametrize("stage", Stage)
-def test_the_way_never_leads_back_and_ends_closed(stage: Stage) -> None:
-    earlier = [STAGES[one][0] for one in list(Stage)[: list(Stage).index(stage) + 1]]
-
-    assert earlier == sorted(earlier)
-    assert STAGES[stage][0] < len(STEPS)
-
-
-def test_the_promise_is_told_while_it_runs_and_stands_still_while_we_wait() -> None:
-    running, waiting = standing(story()), standing(story(waiting_for_customer=True))
-    closed = standing(story(stage=Stage.CLOSED, ending=Ending.CREDITED))
-
-    assert running.due == NOW + timedelta(days=3)
-    assert (waiting.due, waiting.waiting, waiting.headline) == (None, True, "We need an answer from you")
-    assert (closed.due, closed.closed, closed.step) == (None, True, len(STEPS) - 1)
-
-
-def test_being_late_is_admitted() -> None:
-    late = ClockView(name="resolution", state="breached", due=NOW, share_used=Decimal("1.2"))
-
-    assert standing(story(clocks=(late,))).late
-    assert not standing(story(clocks=(late,), stage=Stage.CLOSED, ending=Ending.CREDITED)).late
-
-
-@pytest.mark.parametrize("stage", Stage)
-def test_a_dispute_can_be_withdrawn_until_its_outcome_is_carried_out(stage: Stage) -> None:
-    may = standing(story(stage=stage)).may_withdraw
-
-    assert may == (stage not in {Stage.CREDIT, Stage.NOTIFY, Stage.RECORD, Stage.CLOSED})
 
 
 async def test_no_internal_note_is_shown(customer: Customer) -> None:
@@ -115,6 +48,7 @@ async def test_while_we_wait_the_question_and_a_box_for_the_answer_are_there(
     assert "Which key? <b>Yours?</b>" in page.words
     assert "text" in page.fields
     assert "b" not in page.tags()
+    assert INTERNAL not in page.words
     assert "The time stands still until we have your answer." in page.words
 
 

@@ -27,7 +27,7 @@ pytestmark = [
 
 @dataclass(frozen=True)
 class Shown:
-    """A browser in front of the portal; `complaints` is what it refused to load or to run."""
+    """A browser, and the address of the portal's first page."""
 
     browser: Browser
     address: str
