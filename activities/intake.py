@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing.triage import escalation_reasons, intake_problems, severity
 from temporalio import activity
 
 from activities.clock import Now
 from activities.ports import CalendarSource, CaseBook, InvoiceArchive, PolicyShelf, TenantDirectory
 from billing.cases import OpenedCase, Opening
 from billing.disputes import case_id
+from billing.triage import escalation_reasons, intake_problems, severity
 
 
 @dataclass(frozen=True)

@@ -168,13 +168,22 @@ async def test_an_operator_opens_a_dispute_and_a_closed_one_again(caller: Caller
     case = case_id(ticket_["ticket_id"])
     _registered_as_closed(caller.desk, Ticket.model_validate(ticket_))
 
-    opened = await caller.asks("agent-1", "POST", "/disputes", json=ticket_)
     reopened = await caller.asks("agent-1", "POST", f"/cases/{case}/reopen", json={"reason": "new logs"})
     twice = await caller.asks("agent-1", "POST", f"/cases/{case}/reopen", json={"reason": "new logs"})
+    same = await caller.asks("agent-1", "POST", "/disputes", json=ticket_)
 
-    assert (opened.status_code, opened.json()) == (202, {"case_id": case, "created": False})
     assert (reopened.status_code, twice.status_code) == (202, 409)
+    assert (same.status_code, same.json()) == (202, {"case_id": case, "created": False})
     assert await caller.desk.timeline(ticket_["ticket_id"]) == ["opened again: new logs: "]
+
+
+async def test_a_ticket_that_was_turned_away_is_opened_when_it_comes_again(caller: Caller) -> None:
+    ticket_ = plain_ticket()
+    _registered_as_closed(caller.desk, Ticket.model_validate(ticket_))
+
+    opened = await caller.asks("agent-1", "POST", "/disputes", json=ticket_)
+
+    assert (opened.status_code, opened.json()["created"]) == (202, True)
 
 
 async def test_a_case_that_temporal_has_forgotten_is_told_by_the_register(caller: Caller) -> None:
