@@ -6,6 +6,7 @@ READY := $(VENV)/.ready
 STAY ?= 0
 SPEED ?= 1800
 WORKERS ?= 2
+TABLE ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test lint crash bench clean
@@ -36,8 +37,8 @@ lint: $(READY)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-crash: $(READY)  ## the long crash table: SIGKILL at every point of every activity
-	@RUNBOOKS_CRASH=long $(BIN)/python -m pytest -m crash -n 0 --timeout 3600
+crash: $(READY)  ## the long crash table: SIGKILL at every point of every activity (TABLE=file keeps the results)
+	@RUNBOOKS_CRASH=long RUNBOOKS_CRASH_TABLE=$(TABLE) $(BIN)/python -m pytest -m crash -n 0 --timeout 3600
 
 bench: $(READY)  ## measurements, as ratios to a baseline in the same run
 	@$(BIN)/python -m benchmarks.evidence

@@ -49,9 +49,8 @@ class Books:
 
     def flaws(self, ending: Ending | None) -> list[str]:
         """Nothing doubled, nothing lost, nothing stuck; an empty list is a pass. `ending` None: it did not end."""
-        found = [] if ending is Ending.CREDITED else [f"the case ended {ending or 'not at all'}"]
-        found += [*self._money(), *self._at_stripe(), *self._letters(), *self._approvals(), *self._record()]
-        return found
+        found = [*self._money(), *self._at_stripe(), *self._letters(), *self._approvals(), *self._record()]
+        return found if ending is Ending.CREDITED else [*found, f"the case ended {ending or 'not at all'}"]
 
     def _money(self) -> Iterator[str]:
         given = self._rows(credits, credits.c.case_id)
@@ -75,9 +74,10 @@ class Books:
             for item in state.get(kind, [])
             if str((item.get("metadata") or {}).get("op_key", "")).startswith(f"{self._case_id}/")
         ]
-        amounts = [(item["metadata"]["op_key"], abs(item["amount"])) for item in ours]
-        if amounts != [(self._op_key, CREDIT.minor)]:
-            yield f"objects at Stripe: {amounts}"
+        yield from _count("objects at Stripe", len(ours), 1)
+        amounts = {(item["metadata"]["op_key"], abs(item["amount"])) for item in ours}
+        if amounts != {(self._op_key, CREDIT.minor)}:
+            yield f"objects at Stripe: {sorted(amounts)}"
         balance = sum(c["balance"] for c in state.get("customer", []) if c["email"] == f"billing@{tenant}.example")
         if balance != -CREDIT.minor:
             yield f"the customer's balance at Stripe is {balance}"

@@ -21,7 +21,6 @@ from sandbox.temporal import PROMPT_STEPS, dynamic_config, temporal_binary
 from tests.crash import table
 from tests.crash.company import Ground
 from tests.crash.crashing_worker import zygote
-from tests.crash.runs import Report
 
 _NUMBERS = count(1)
 
@@ -33,13 +32,13 @@ def long_form() -> bool:
 
 
 @pytest.fixture
-def publish() -> Callable[[str, Sequence[Report]], None]:
-    """Write a table of results into the document that `RUNBOOKS_CRASH_TABLE` names, if it names one."""
+def publish() -> Callable[[str, str], None]:
+    """Write results into the document that `RUNBOOKS_CRASH_TABLE` names, if it names one."""
     document = os.environ.get("RUNBOOKS_CRASH_TABLE")
 
-    def into_the_document(name: str, reports: Sequence[Report]) -> None:
+    def into_the_document(name: str, content: str) -> None:
         if document:
-            table.write(Path(document), name, table.as_markdown(reports))
+            table.write(Path(document), name, content)
 
     return into_the_document
 

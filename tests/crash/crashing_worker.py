@@ -30,6 +30,17 @@ SENDER = "Billing <billing@runbooks.example>"
 API_KEY = "sk_test_crash"
 STICKY = timedelta(milliseconds=300)
 POOL_SIZE = 5
+# What libraries import only when they are first used, which costs every worker half a second.
+IMPORTED_LATE = (
+    "concurrent.futures.process",
+    "holidays.countries",
+    "holidays.financial",
+    "stripe._credit_note_service",
+    "stripe._invoice_service",
+    "stripe._v1_services",
+    "stripe._v2_services",
+    "temporalio.worker.workflow_sandbox._in_sandbox",
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +60,7 @@ class Surroundings:
 def zygote() -> ForkServerContext:
     """A process that has imported everything once and forks workers from itself within milliseconds."""
     context = get_context("forkserver")
-    context.set_forkserver_preload(["pytest", __name__])
+    context.set_forkserver_preload(["pytest", __name__, *IMPORTED_LATE])
     return context
 
 

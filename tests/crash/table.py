@@ -39,4 +39,4 @@ def write(document: Path, name: str, content: str) -> None:
 def _cell(report: Report) -> str:
     if report.passed:
         return "one effect"
-    return f"**{report.flaws[0] if report.flaws else 'not killed'}**"
+    return f"**{report.flaws[0] if report.flaws else 'the step was not tried again'}**"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pytest
 
 from tests.crash.company import Ground
 from tests.crash.plan import ISSUE_CREDIT, QUESTION, Kill, Moment
-from tests.crash.runs import Report, run, side_by_side
+from tests.crash.runs import run, side_by_side
+from tests.crash.table import as_markdown
 
 pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("crash"), pytest.mark.timeout(600)]
 
@@ -16,16 +17,16 @@ SENT = (Moment.UNREAD, Moment.READ, Moment.RETURNED)
 
 
 async def test_without_the_effects_table_killed_workers_credit_and_ask_twice(
-    ground: Ground, long_form: bool, publish: Callable[[str, Sequence[Report]], None]
+    ground: Ground, long_form: bool, publish: Callable[[str, str], None]
 ) -> None:
-    unsent = [Kill(ISSUE_CREDIT, Moment.BEFORE)]
     credited = [Kill(ISSUE_CREDIT, moment) for moment in SENT]
-    asked = [Kill(QUESTION, moment) for moment in (SENT if long_form else SENT[-1:])]
+    asked = [Kill(QUESTION, moment) for moment in SENT] if long_form else []
+    unsent = [Kill(ISSUE_CREDIT, Moment.BEFORE)] if long_form else []
 
-    reports = await side_by_side([run(ground, kill, guarded=False) for kill in [*unsent, *credited, *asked]])
+    reports = await side_by_side([run(ground, kill, guarded=False) for kill in [*credited, *asked, *unsent]])
 
-    publish("the control", reports)
+    publish("the control", as_markdown(reports))
     seen = {report.kill: " ".join(report.flaws) for report in reports}
-    assert [kill for kill in credited if seen[kill].count("/credit/r1.2', 6000") != 2] == []
+    assert [kill for kill in credited if "2 objects at Stripe, not 1" not in seen[kill]] == []
     assert [kill for kill in asked if "customer_asked arrived 2 times" not in seen[kill]] == []
-    assert [seen[kill] for kill in unsent] == [""]
+    assert [seen[kill] for kill in unsent if seen[kill]] == []

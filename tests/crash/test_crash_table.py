@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, cast
 
@@ -11,7 +11,8 @@ from temporalio.activity import _Definition
 
 from tests.crash.company import Ground
 from tests.crash.plan import EVERY_KILL, ISSUE_CREDIT, STEPS, Moment
-from tests.crash.runs import Report, run, side_by_side
+from tests.crash.runs import run, side_by_side
+from tests.crash.table import as_markdown
 from worker import Ports, activities
 
 pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("crash"), pytest.mark.timeout(1_800)]
@@ -26,13 +27,13 @@ SHORT = tuple(
 
 
 async def test_a_killed_worker_leaves_exactly_one_of_each_effect(
-    ground: Ground, long_form: bool, publish: Callable[[str, Sequence[Report]], None]
+    ground: Ground, long_form: bool, publish: Callable[[str, str], None]
 ) -> None:
     kills = EVERY_KILL if long_form else SHORT
 
     reports = await side_by_side([run(ground, kill) for kill in kills])
 
-    publish("every kill", reports)
+    publish("every kill", as_markdown(reports))
     failed = [str(report) for report in reports if not report.passed]
     assert not failed, "\n\n".join(failed)
 
