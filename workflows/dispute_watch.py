@@ -138,7 +138,7 @@ class DisputeWatch(DisputeDesk):
         sent = await self.write_to_customer(f"asked-{number}-{reminder}", letter)
         if reminder and sent:
             self.note(f"reminded the customer ({reminder})")
-        if not reminder and not sent and self.customer.take_back(number):
+        if not (reminder or sent or self.over) and self.customer.take_back(number):
             self._could_not_ask()
 
     def _could_not_ask(self) -> None:

@@ -89,11 +89,19 @@ class Case:
         tasks = [asyncio.create_task(watcher) for watcher in watchers]
         try:
             yield
-        finally:
-            self.stop_watching()
-            await asyncio.gather(*tasks)
-            await asyncio.gather(*self._posted)
-            await workflow.wait_condition(workflow.all_handlers_finished)
+        except GeneratorExit:  # thrown away with its worker, which replays the case elsewhere: nothing may wait here
+            raise
+        except BaseException:
+            await self._wind_up(tasks)
+            raise
+        await self._wind_up(tasks)
+
+    async def _wind_up(self, watchers: list["asyncio.Task[None]"]) -> None:
+        self.stop_watching()
+        await asyncio.gather(*watchers)
+        for letter in self._posted:  # the last ones may post others
+            await letter
+        await workflow.wait_condition(workflow.all_handlers_finished)
 
     def stop_watching(self) -> None:
         """Tell every watcher that the case is over."""
