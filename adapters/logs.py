@@ -61,9 +61,12 @@ def write_logs(level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    # Request lines of these would repeat addresses and query strings; failures still speak.
+    # Request lines of these would repeat addresses and query strings; failures still speak. A server that set its
+    # loggers up before us would keep them from our handler, and so from what hides secrets.
     for chatty in ("httpx", "stripe", "uvicorn.access"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+        logger = logging.getLogger(chatty)
+        logger.setLevel(logging.WARNING)
+        logger.propagate, logger.disabled, logger.handlers = True, False, []
 
 
 def name_the_case(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
