@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
-from typing import Any
 
 from billing.cases import Ending
 from sandbox.mailbox import Fault, FaultKind
@@ -48,7 +47,7 @@ class Report:
         return f"{self.kill}: {found}\n{self.last_words}"
 
 
-async def run(ground: Ground, kill: Kill, *, guarded: bool = True, patience: float = PATIENCE_SECONDS) -> Report:
+async def run(ground: Ground, kill: Kill, *, guarded: bool = True) -> Report:
     """Kill once and look at what is there afterwards; `guarded` False is the control."""
     began = time.monotonic()
     async with a_company(ground, guarded=guarded) as company:
@@ -58,9 +57,9 @@ async def run(ground: Ground, kill: Kill, *, guarded: bool = True, patience: flo
         case = await open_case(company, kill.step.tale)
         ending: Ending | None = None
         try:
-            async with asyncio.timeout(patience), asyncio.TaskGroup() as together:
-                together.create_task(_replaced(company, victim, kill))
-                together.create_task(people_act(case, kill.step.tale))
+            async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as others:
+                others.create_task(_replaced(company, victim, kill))
+                others.create_task(people_act(case, kill.step.tale))
                 ending = await case.ends()
         except TimeoutError:
             pass
@@ -70,16 +69,16 @@ async def run(ground: Ground, kill: Kill, *, guarded: bool = True, patience: flo
         return Report(kill, tuple(flaws), attempts.of_the_killed_step, seconds, company.last_words())
 
 
-async def side_by_side(runs: Sequence[Coroutine[Any, Any, Report]], at_a_time: int = AT_A_TIME) -> list[Report]:
-    """Carry out runs, `at_a_time` of them at once: they mostly wait for dead workers to be noticed."""
-    room = asyncio.Semaphore(at_a_time)
+async def side_by_side(ground: Ground, kills: Sequence[Kill], *, guarded: bool = True) -> list[Report]:
+    """Carry out the runs, some at once: they mostly wait for dead workers to be noticed."""
+    room = asyncio.Semaphore(AT_A_TIME)
 
-    async def one(performed: Coroutine[Any, Any, Report]) -> Report:
+    async def one(kill: Kill) -> Report:
         async with room:
-            return await performed
+            return await run(ground, kill, guarded=guarded)
 
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(performed)) for performed in runs]
+        tasks = [group.create_task(one(kill)) for kill in kills]
     return [task.result() for task in tasks]
 
 

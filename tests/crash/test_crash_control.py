@@ -8,7 +8,7 @@ import pytest
 
 from tests.crash.company import Ground
 from tests.crash.plan import ISSUE_CREDIT, QUESTION, Kill, Moment
-from tests.crash.runs import run, side_by_side
+from tests.crash.runs import side_by_side
 from tests.crash.table import as_markdown
 
 pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("crash"), pytest.mark.timeout(600)]
@@ -23,7 +23,7 @@ async def test_without_the_effects_table_killed_workers_credit_and_ask_twice(
     asked = [Kill(QUESTION, moment) for moment in SENT] if long_form else []
     unsent = [Kill(ISSUE_CREDIT, Moment.BEFORE)] if long_form else []
 
-    reports = await side_by_side([run(ground, kill, guarded=False) for kill in [*credited, *asked, *unsent]])
+    reports = await side_by_side(ground, [*credited, *asked, *unsent], guarded=False)
 
     publish("the control", as_markdown(reports))
     seen = {report.kill: " ".join(report.flaws) for report in reports}

@@ -11,7 +11,7 @@ from temporalio.activity import _Definition
 
 from tests.crash.company import Ground
 from tests.crash.plan import EVERY_KILL, ISSUE_CREDIT, STEPS, Moment
-from tests.crash.runs import run, side_by_side
+from tests.crash.runs import side_by_side
 from tests.crash.table import as_markdown
 from worker import Ports, activities
 
@@ -31,7 +31,7 @@ async def test_a_killed_worker_leaves_exactly_one_of_each_effect(
 ) -> None:
     kills = EVERY_KILL if long_form else SHORT
 
-    reports = await side_by_side([run(ground, kill) for kill in kills])
+    reports = await side_by_side(ground, kills)
 
     publish("every kill", as_markdown(reports))
     failed = [str(report) for report in reports if not report.passed]
