@@ -43,11 +43,12 @@ from workflows.dispute import Dispute
 TASK_TIMEOUT = timedelta(seconds=1)
 DUPLICATED, CREDIT = 600, Money.of("60.00", "USD")
 
-# Several customers at once must not look like one defect that touches them all: that would ask engineering, too.
+# Several customers at once must not look like one defect that touches them all, or engineering would be asked, too: only
+# what is found from tomorrow on counts as the same.
 UNRELATED = STANDARD.model_copy(
     update={
         "version": f"{STANDARD.version}-unrelated",
-        "disputes": STANDARD.disputes.model_copy(update={"pattern_window": timedelta(microseconds=1)}),
+        "disputes": STANDARD.disputes.model_copy(update={"pattern_window": timedelta(days=-1)}),
     }
 )
 # A question climbs and expires in one go, so that no reminder falls in between.
