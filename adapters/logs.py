@@ -26,6 +26,10 @@ _PRIVATE = re.compile(
     r"|[^\s@<>()\[\]{},;:\"'=\\/|]+@[\w-]+(?:\.[\w-]+)+"  # mail addresses
 )
 _HIDDEN = "[hidden]"
+# Request lines of these would repeat addresses and query strings; failures still speak.
+_CHATTY = ("httpx", "stripe", "uvicorn.access")
+# A server that set these up before us would keep its records from our handler, and so from what hides secrets.
+_SELF_WILLED = ("uvicorn", "uvicorn.error")
 # Where the Temporal SDK puts the case of its own records.
 _ABOUT = ("temporal_activity", "temporal_workflow")
 
@@ -61,12 +65,11 @@ def write_logs(level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    # Request lines of these would repeat addresses and query strings; failures still speak. A server that set its
-    # loggers up before us would keep them from our handler, and so from what hides secrets.
-    for chatty in ("httpx", "stripe", "uvicorn.access"):
-        logger = logging.getLogger(chatty)
-        logger.setLevel(logging.WARNING)
+    for name in (*_CHATTY, *_SELF_WILLED):
+        logger = logging.getLogger(name)
         logger.propagate, logger.disabled, logger.handlers = True, False, []
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def name_the_case(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

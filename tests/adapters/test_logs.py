@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import logging.config
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import structlog
 from pydantic import BaseModel
+from uvicorn.config import LOGGING_CONFIG
 
 Logs = Callable[[], str]
 
@@ -146,6 +148,16 @@ def test_libraries_that_repeat_requests_speak_only_of_trouble(written_logs: Logs
     log.warning("gave up")
 
     assert [line["event"] for line in lines(written_logs)] == ["gave up"]
+
+
+@pytest.mark.parametrize("name", ["uvicorn", "uvicorn.error", "uvicorn.access"])
+def test_a_server_that_set_up_its_own_logs_writes_ours_from_now_on(request: pytest.FixtureRequest, name: str) -> None:
+    logging.config.dictConfig(LOGGING_CONFIG)
+    written_logs: Logs = request.getfixturevalue("written_logs")
+
+    logging.getLogger(name).warning("letter to accounts@acme.example lost")
+
+    assert [line["event"] for line in lines(written_logs)] == ["letter to [hidden] lost"]
 
 
 def _refuse(letter: str) -> None:
