@@ -38,6 +38,7 @@ SMALL = 100_000
 
 
 def main() -> None:
+    """Measure on a server of its own, print the report and keep it under `results/`."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--events", type=int, default=1_000_000, help="events of the busy tenant in the period")
     arguments.add_argument("--rounds", type=int, default=5, help="how often every contender takes its turn")

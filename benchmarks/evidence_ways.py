@@ -72,39 +72,48 @@ class Ways:
             self.counts["bare copy"] = cursor.rowcount
 
     def csv(self) -> None:
+        """Our export into one CSV file."""
         self._export("csv", lambda folder: [CsvCopy(folder, "events.csv")])
 
     def parquet(self) -> None:
+        """Our export into one Parquet file, typed and compressed."""
         self._export("parquet", lambda folder: [ParquetCopy(folder, "events.parquet", USAGE_EVENTS)])
 
     def csv_and_parquet(self) -> None:
+        """Both files from one reading, as a case gets them."""
         self._export(
             "csv and parquet",
             lambda folder: [CsvCopy(folder, "events.csv"), ParquetCopy(folder, "events.parquet", USAGE_EVENTS)],
         )
 
     def bare_roll_up(self) -> None:
+        """Sums by local day and meter in one statement, as anybody would write it."""
         with self.transaction() as connection:
             found = connection.execute(BARE_ROLL_UP, self.inquiry.parameters | {"zone": self.inquiry.zone}).all()
             self.counts["bare roll-up"] = int(sum(row.total for row in found))
 
     def roll_up(self) -> None:
+        """Our day totals, which stand beside the stored roll-up."""
         with self.transaction() as connection:
             self.counts["roll-up"] = int(sum(total.raw_quantity for total in day_totals(connection, self.inquiry)))
 
     def bare_duplicates(self) -> None:
+        """Groups of more than one, as anybody would write it."""
         with self.transaction() as connection:
             found = connection.execute(BARE_DUPLICATES, self.inquiry.parameters).all()
             self.counts["bare duplicates"] = sum(int(row.times) - 1 for row in found)
 
     def duplicates(self) -> None:
+        """Our search, which also keeps each row that is too many."""
         self._gather("duplicates", gather_duplicates)
 
     def bare_missing(self) -> None:
+        """Requests without an event of their trace id, as anybody would write it."""
         with self.transaction() as connection:
             self.counts["bare missing"] = len(connection.execute(BARE_MISSING, self.inquiry.parameters).all())
 
     def missing(self) -> None:
+        """Our search, which also keeps each request."""
         self._gather("missing", gather_missing)
 
     @contextmanager
@@ -115,6 +124,7 @@ class Ways:
 
     @contextmanager
     def empty_folder(self) -> Iterator[Path]:
+        """A folder for one measurement, gone afterwards."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         yield folder
         shutil.rmtree(folder)

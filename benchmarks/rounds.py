@@ -24,6 +24,7 @@ class Timing:
 
     @classmethod
     def of(cls, contender: Contender) -> Timing:
+        """Time one turn; garbage of earlier turns is collected before."""
         gc.collect()
         wall, cpu = time.perf_counter(), _cpu_seconds()
         contender()
@@ -47,6 +48,7 @@ class Duel:
         self.ours()
 
     def play(self) -> None:
+        """One measured turn of both, the baseline first."""
         self.timings.append((Timing.of(self.baseline), Timing.of(self.ours)))
 
     @property
@@ -60,6 +62,7 @@ class Duel:
         return statistics.median(ours.cpu / bare.cpu for bare, ours in self.timings)
 
     def row(self) -> list[str]:
+        """A row under `HEADS`, times in seconds."""
         bare, ours = (min(timing.wall for timing in timings) for timings in zip(*self.timings, strict=True))
         return [
             self.name,

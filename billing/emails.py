@@ -190,4 +190,5 @@ class Letter(BaseModel):
 
     @property
     def delivery(self) -> Delivery:
+        """Whether it may arrive twice or rather not at all, when nobody knows whether it arrived."""
         return Delivery.AT_MOST_ONCE if self.payload.template in AT_MOST_ONCE else Delivery.AT_LEAST_ONCE

@@ -62,6 +62,7 @@ class Invoice(BaseModel):
 
     @property
     def total(self) -> Money:
+        """`total_minor` with its currency: what the lines sum to."""
         return Money(minor=self.total_minor, currency=self.currency)
 
     def line_for(self, meter: str) -> InvoiceLine | None:

@@ -61,6 +61,7 @@ class Money(BaseModel):
 
     @classmethod
     def zero(cls, currency: str) -> Self:
+        """Nothing, in a currency by its ISO 4217 code; raises ValueError for one that we do not bill in."""
         return cls(minor=0, currency=currency)
 
     @classmethod

@@ -50,6 +50,7 @@ class Span(BaseModel):
 
     @property
     def length(self) -> timedelta:
+        """The time that really passes: an hour more or less than the wall clock shows where clocks are changed."""
         return self.end - self.start
 
 

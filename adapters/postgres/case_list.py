@@ -80,6 +80,7 @@ class CaseList:
             return [_case(row) for row in connection.execute(cases)]
 
     def find(self, case_id: str) -> CaseRow | None:
+        """The case with this id (`dispute/<ticket>`) as its latest round left it; None when the register has none."""
         with transaction(self._engine) as connection:
             row = connection.execute(select(disputes).where(disputes.c.case_id == case_id)).one_or_none()
         return _case(row) if row else None

@@ -45,6 +45,7 @@ class Operators:
         return operator.role if operator and operator.active else None
 
     def find(self, operator_id: str) -> Operator | None:
+        """The operator by id, an inactive one too; None when there never was one."""
         with transaction(self._engine) as connection:
             one = select(operators).where(operators.c.operator_id == operator_id)
             row = connection.execute(one).mappings().one_or_none()

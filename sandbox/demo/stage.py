@@ -33,6 +33,7 @@ class Stage:
 
     @classmethod
     def on(cls, sandbox: Sandbox) -> "Stage":
+        """Everything is asked over HTTP; close `http` afterwards."""
         http = httpx.AsyncClient(base_url=sandbox.settings["RUNBOOKS_PUBLIC_URL"], timeout=15, trust_env=False)
         return cls(sandbox, http, json.loads(Path(sandbox.data, "operators.json").read_text()))
 
@@ -54,6 +55,7 @@ class Stage:
         return dict(answer.json())
 
     async def story(self, case_id: str, reader: str = "lead-1") -> CaseStory:
+        """The case as the API shows it to an operator; raises httpx.HTTPError when it shows none."""
         headers = {"Authorization": f"Bearer {self.tokens[reader]}"}
         answer = await self.http.get(f"/cases/{case_id}", headers=headers)
         answer.raise_for_status()
@@ -77,6 +79,7 @@ class Stage:
             raise StoryError(f"{case_id} did not come to {what}; it is at {where}") from None
 
     async def ends(self, case_id: str) -> CaseStory:
+        """The story once it has an ending; raises StoryError when it takes longer than `PATIENCE_SECONDS`."""
         return await self.until(case_id, "its end", lambda story: story.ending is not None)
 
     async def asks_for(self, case_id: str, role: str) -> str:
@@ -88,6 +91,7 @@ class Stage:
         return story.approval.approval_id
 
     async def needs_judgement(self, case_id: str) -> None:
+        """Wait until the case is an analyst's to judge; raises StoryError as `until` does."""
         await self.until(case_id, "an analyst", lambda story: story.stage == "waiting for an analyst")
 
 

@@ -17,6 +17,7 @@ OPERATORS_FILE = "operators.json"
 
 
 def main() -> int:
+    """Load, and keep the tokens; returns the exit code, 2 when a setting is missing."""
     try:
         settings = load_settings().need("database_url", "stripe_api_base", "stripe_api_key")
     except SettingsError as error:

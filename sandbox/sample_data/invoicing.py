@@ -43,6 +43,7 @@ def issue_invoices(connection: Connection) -> None:
 
 
 def invoice_id(tenant_id: str, month: str) -> str:
+    """The id of a sample invoice of a month such as 2026-10; its document number is another one."""
     return f"inv-{month}-{tenant_id}"
 
 

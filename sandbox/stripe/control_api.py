@@ -49,10 +49,12 @@ class ControlApi:
         return [Route(path, _answering(handler), methods=[method]) for method, path, handler in table]
 
     async def clock(self, request: Request) -> Response:
+        """`now` in seconds since the epoch, and `lead`: by how many of them it is ahead of real time."""
         clock = self._pipeline.clock
         return JSONResponse({"now": clock.now(), "lead": clock.lead})
 
     async def turn(self, request: Request) -> Response:
+        """Let `advance_seconds` pass with everything that falls due; answers when it is done, with the clock."""
         seconds = (await request.json())["advance_seconds"]
         if not isinstance(seconds, int) or seconds < 0:
             raise ValueError(f"advance_seconds must be a whole number from 0, not {seconds!r}")
@@ -60,9 +62,11 @@ class ControlApi:
         return await self.clock(request)
 
     async def faults(self, request: Request) -> Response:
+        """The scripted faults, each with `seen`, the number of calls it counted."""
         return JSONResponse(self._pipeline.faults.listed())
 
     async def script(self, request: Request) -> Response:
+        """Add a fault, given by the fields of `Fault`; answers with it and its id."""
         given: dict[str, Any] = await request.json()
         known = {field.name for field in fields(Fault)} - {"id"}
         if unknown := set(given) - known:
@@ -71,20 +75,25 @@ class ControlApi:
         return JSONResponse(self._pipeline.faults.add(Fault(**given)).as_json())
 
     async def unscript(self, request: Request) -> Response:
+        """Remove every fault; calls that are held already stay held."""
         self._pipeline.faults.clear()
         return JSONResponse([])
 
     async def requests(self, request: Request) -> Response:
+        """The latest requests under `/v1/`, oldest first."""
         return JSONResponse(self._pipeline.journal.requests())
 
     async def held(self, request: Request) -> Response:
+        """The calls whose answers a `pause` holds back."""
         return JSONResponse(self._pipeline.held.listed())
 
     async def release(self, request: Request) -> Response:
+        """Let the held call `request_id` go on, or all of them without one; answers with their number."""
         given = await request.json()
         return JSONResponse({"released": self._pipeline.held.release(given.get("request_id"))})
 
     async def deliveries(self, request: Request) -> Response:
+        """Every webhook delivery with its attempts, oldest first."""
         return JSONResponse(self._pipeline.store.all(DELIVERY))
 
     async def deliver_again(self, request: Request) -> Response:
@@ -109,13 +118,16 @@ class ControlApi:
         return JSONResponse(account.store.related("dispute", "charge", charge["id"])[-1])
 
     async def violations(self, request: Request) -> Response:
+        """Requests and answers that contradict the installed SDK's types; filled only while the simulator validates."""
         return JSONResponse(self._pipeline.journal.violations)
 
     async def forgive(self, request: Request) -> Response:
+        """Forget the violations found so far."""
         self._pipeline.journal.violations.clear()
         return JSONResponse([])
 
     async def state(self, request: Request) -> Response:
+        """Every object by its noun, as `GET` would show it; what the simulator keeps for itself is left out."""
         store = self._pipeline.store
         return JSONResponse({kind: store.all(kind) for kind in store.kinds() if not kind.startswith("_")})
 

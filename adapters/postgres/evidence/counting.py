@@ -77,6 +77,7 @@ def gather_misdated(connection: Connection, inquiry: Inquiry) -> None:
 
 
 def duplicates(connection: Connection) -> tuple[DuplicateEvents, ...]:
+    """One fact for each meter, from what `gather_duplicates` found; the quantity is what was counted too often."""
     return tuple(
         DuplicateEvents(meter=found.meter, quantity=found.quantity, rows=found.rows)
         for found in rows_of(connection, Fact.DUPLICATE_EVENTS)
@@ -84,6 +85,7 @@ def duplicates(connection: Connection) -> tuple[DuplicateEvents, ...]:
 
 
 def missing(connection: Connection) -> tuple[MissingEvents, ...]:
+    """One fact for each meter, from what `gather_missing` found; the quantity is what was never counted."""
     return tuple(
         MissingEvents(meter=found.meter, quantity=found.quantity, rows=found.rows)
         for found in rows_of(connection, Fact.MISSING_EVENTS)

@@ -34,9 +34,11 @@ class NewFile(io.RawIOBase):
         self._size = 0
 
     def writable(self) -> bool:
+        """Always; Arrow asks before it writes."""
         return True
 
     def write(self, block: object) -> int:
+        """Take the whole block; returns its bytes, all of them."""
         view = memoryview(block)  # type: ignore[arg-type]  # typeshed and the buffer protocol of 3.11
         self._file.write(view)
         self._hash.update(view)
@@ -57,6 +59,7 @@ class NewFile(io.RawIOBase):
         )
 
     def close(self) -> None:
+        """Let go of the file as it is; only `seal` brings it to the disk first."""
         self._file.close()
         super().close()
 
@@ -64,17 +67,21 @@ class NewFile(io.RawIOBase):
 class Copy(Protocol):
     """One file that an export fills with blocks of whole CSV rows; `abandon` is for an export that failed."""
 
-    def header(self, line: bytes) -> None: ...
+    def header(self, line: bytes) -> None:
+        """Take the line with the names of the columns, which comes once, before any row."""
 
-    def add(self, block: memoryview) -> None: ...
+    def add(self, block: memoryview) -> None:
+        """Take whole rows of UTF-8 CSV, values quoted, NULL bare; raises INVALID for what the file cannot hold."""
 
-    def finish(self, rows: int) -> EvidenceFile: ...
+    def finish(self, rows: int) -> EvidenceFile:
+        """Bring the file to the disk and describe it; nothing is taken afterwards."""
 
-    def abandon(self) -> None: ...
+    def abandon(self) -> None:
+        """Let go of an unfinished file without raising; whoever made the folder throws it away."""
 
 
 class CsvCopy:
-    """The rows byte for byte, under a header."""
+    """Satisfies `Copy` with the rows byte for byte, under a header."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._file = NewFile(folder, name)
@@ -93,7 +100,7 @@ class CsvCopy:
 
 
 class ParquetCopy:
-    """The same rows with types, compressed; each block is a row group."""
+    """Satisfies `Copy` with types, compressed; each block is a row group."""
 
     def __init__(self, folder: Path, name: str, schema: pa.Schema) -> None:
         self._schema = schema

@@ -35,6 +35,7 @@ class Inquiry:
 
     @classmethod
     def about(cls, scope: DisputeScope) -> Inquiry:
+        """The scope's month from local midnight to local midnight in the tenant's zone, with its days."""
         period = month_span(scope.period, scope.tenant.zone)
         return cls(
             tenant_id=scope.tenant.tenant_id,
@@ -67,6 +68,7 @@ class Inquiry:
         }
 
     def day_of(self, moment: datetime) -> date:
+        """The tenant's calendar day of an aware moment."""
         return local_day(moment, self.zone)
 
 

@@ -57,8 +57,10 @@ def one_of(column: str, choices: type[StrEnum]) -> CheckConstraint:
 
 
 def currency_code() -> CheckConstraint:
+    """Three capitals; which of them we bill in is `billing.money`'s to know."""
     return CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency_code")
 
 
 def billing_month(column: str) -> CheckConstraint:
+    """The text column holds a month such as 2026-10."""
     return CheckConstraint(rf"{column} ~ '^\d{{4}}-(0[1-9]|1[0-2])$'", name=f"{column}_is_a_month")
