@@ -51,6 +51,11 @@ def intake_problems(
         for meter in ticket.meters
         if meter not in known_meters
     ]
+    if ticket.claimed > ticket.billed:
+        problems.append(
+            f"claimed_amount: {ticket.claimed} is more than the {ticket.billed} that was billed, "
+            "so nothing is contested; send the lower amount that is right."
+        )
     if tenant is None:
         return [f"tenant_id: {ticket.tenant_id} is not a customer; send the id from the customer's invoice.", *problems]
     if ticket.currency != tenant.currency:

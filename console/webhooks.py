@@ -80,7 +80,7 @@ async def ticket_webhook(
         body, secrets = await request.body(), desk.settings.ticket_webhook_secrets
         if problem := objection(body, timestamp=timestamp, signature=signature, secrets=secrets, now=desk.now()):
             raise Refusal(401, "not_signed", problem)
-        return await take(read_event(body), hashlib.sha256(body).hexdigest(), desk)
+        return await take(read_event(body), hashlib.sha256(body).hexdigest(), desk, within="ticket.")
 
 
 @router.post(
@@ -111,11 +111,13 @@ async def zendesk_webhook(
         return JSONResponse(accepted.model_dump(), 202)
 
 
-async def take(event: TicketCreated | CustomerReplied | TicketWithdrawn, delivery: str, desk: Desk) -> Accepted:
+async def take(
+    event: TicketCreated | CustomerReplied | TicketWithdrawn, delivery: str, desk: Desk, *, within: str = ""
+) -> Accepted:
     """Hand an event to its case; `delivery` names this very message, so that a repeated one is recognised."""
     match event:
         case TicketCreated(ticket=ticket):
-            accepted = await open_checked(ticket, desk)
+            accepted = await open_checked(ticket, desk, within=within)
         case CustomerReplied(ticket_id=ticket_id, reply=answer):
             accepted = Accepted(case_id=case_id(ticket_id))
             await disputes.reply(desk.temporal, accepted.case_id, answer)
@@ -126,8 +128,11 @@ async def take(event: TicketCreated | CustomerReplied | TicketWithdrawn, deliver
     return accepted
 
 
-async def open_checked(ticket: Ticket, desk: Desk) -> Accepted:
-    """Start the ticket's case unless it is there already or the books, if they answer in time, object to it."""
+async def open_checked(ticket: Ticket, desk: Desk, *, within: str = "") -> Accepted:
+    """Start the ticket's case unless it is there already or the books, if they answer in time, object to it.
+
+    `within` is where the sender wrote the ticket's fields, such as `ticket.`; refused fields are named like that.
+    """
     case = case_id(ticket.ticket_id)
     if await disputes.is_taken(desk.temporal, case):
         return Accepted(case_id=case)
@@ -142,15 +147,13 @@ async def open_checked(ticket: Ticket, desk: Desk) -> Accepted:
         log.warning("ticket accepted unchecked: the database does not answer", case_id=case)
         found = []
     if found:
-        fields = [_field_of(problem, ticket) for problem in found]
+        fields = [_field_of(problem, ticket, within) for problem in found]
         raise Refusal(422, "invalid", " ".join(found), fields=fields)
     opened = await disputes.open_dispute(desk.temporal, Opening(ticket=ticket), task_queue=desk.settings.task_queue)
     return Accepted(case_id=opened.case_id, created=opened.created)
 
 
-def _field_of(problem: str, ticket: Ticket) -> FieldError:
+def _field_of(problem: str, ticket: Ticket, within: str) -> FieldError:
     """Problems start with the field they are about."""
-    name = problem.split(maxsplit=1)[0].rstrip(":,")
-    known = name in Ticket.model_fields
-    value = getattr(ticket, name) if known else ""
-    return FieldError(field=f"ticket.{name}" if known else "ticket", value=shown(value), message=problem)
+    name = problem.partition(":")[0]
+    return FieldError(field=f"{within}{name}", value=shown(getattr(ticket, name)), message=problem)

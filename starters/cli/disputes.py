@@ -1,6 +1,7 @@
 """`runbooks dispute ...`: opening a dispute and everything people say to one."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +26,7 @@ from starters.cli.mistakes import BadInputError
 from starters.cli.options import As, Case, Json, Reason, Token, session_of
 from starters.cli.session import Session, case_named
 from starters.cli.terminal import say, show_json
-from starters.cli.tickets import ticket_from_file, ticket_from_options
+from starters.cli.tickets import OPTIONS, ticket_from_file, ticket_from_options
 from starters.intake import harmless, harmless_reply, is_registered, problems
 from starters.permissions import Deed
 
@@ -78,7 +79,7 @@ def open_(
     said = {"name": name, "subject": subject, "description": description}
     flags = {"security_concern": security, "legal_threat": legal, "executive_escalation": executive}
     whole = ticket_from_file(file, given) if file else ticket_from_options(given, said, flags, session)
-    opened = _open(session, harmless(whole))
+    opened = _open(session, harmless(whole), {} if file else OPTIONS)
     if as_json:
         show_json(opened)
     else:
@@ -220,11 +221,13 @@ def reopen(context: typer.Context, case: Case, reason: Reason, token: Token = No
     say(f"{named} is open again")
 
 
-def _open(session: Session, ticket: Ticket) -> disputes.CaseHandle:
+def _open(session: Session, ticket: Ticket, options: Mapping[str, str]) -> disputes.CaseHandle:
+    """`options` are what the ticket's fields were typed as, none when they came from a file."""
     named = case_named(ticket.ticket_id)
     if is_registered(ticket, session.books):
         return disputes.CaseHandle(case_id=named, created=False)
     if found := problems(ticket, session.books, datetime.now(UTC)):
-        raise BadInputError("\n".join(found))
+        fields = (problem.partition(":") for problem in found)
+        raise BadInputError("\n".join(f"{options.get(name, name)}:{sentence}" for name, _, sentence in fields))
     queue = session.settings.task_queue
     return session.ask(lambda client: disputes.open_dispute(client, Opening(ticket=ticket), task_queue=queue))

@@ -18,7 +18,8 @@ from starters.cli.session import Session
 # Far above any ticket; whoever points at the wrong file is told so instead of waiting.
 _LARGEST_FILE_BYTES = 1_000_000
 
-_OPTIONS = {
+# What the fields of a ticket are typed as.
+OPTIONS = {
     "ticket_id": "--ticket",
     "tenant_id": "--tenant",
     "period": "--period",
@@ -36,7 +37,7 @@ def ticket_from_file(file: Path, given: Mapping[str, object]) -> Ticket:
 
     Raises BadInputError naming every wrong field, and when options were given beside the file.
     """
-    if beside := [_OPTIONS[field] for field, value in given.items() if value is not None]:
+    if beside := [OPTIONS[field] for field, value in given.items() if value is not None]:
         raise BadInputError(f"--from-file holds the whole ticket: leave out {', '.join(beside)}")
     text = sys.stdin.read(_LARGEST_FILE_BYTES + 1) if str(file) == "-" else file.read_text(errors="replace")
     if len(text) > _LARGEST_FILE_BYTES:
@@ -60,7 +61,7 @@ def ticket_from_options(
 ) -> Ticket:
     """The ticket that the options describe; currency and address come from the books when they are not given."""
     may_be_known = {"currency", "email"}
-    if missing := [_OPTIONS[field] for field, value in given.items() if value is None and field not in may_be_known]:
+    if missing := [OPTIONS[field] for field, value in given.items() if value is None and field not in may_be_known]:
         raise BadInputError(f"{', '.join(missing)}: needed to open a dispute (or give a whole ticket with --from-file)")
     tenant = session.books.tenants.find(given["tenant_id"])
     if tenant is None:
@@ -72,4 +73,4 @@ def ticket_from_options(
     try:
         return Ticket.model_validate(content)
     except ValidationError as error:
-        raise field_by_field(error, _OPTIONS | {"requester.email": "--email", "requester.name": "--name"}) from None
+        raise field_by_field(error, OPTIONS | {"requester.email": "--email", "requester.name": "--name"}) from None

@@ -151,9 +151,29 @@ def test_a_month_is_over_at_midnight_of_the_tenants_zone(zone: str, closes: str)
     assert in_time == []
 
 
+def test_a_claim_above_the_bill_contests_nothing_and_is_sent_back_with_both_amounts() -> None:
+    contested = ticket(claimed_amount="120.01", billed_amount="120.00")
+
+    problems = intake_problems(contested, tenant(), ISSUED, {METER}, NOW)
+
+    assert problems == [
+        "claimed_amount: USD 120.01 is more than the USD 120.00 that was billed, so nothing is contested; "
+        "send the lower amount that is right."
+    ]
+
+
+@pytest.mark.parametrize("claimed", ["0", "119.99", "120.00"])
+def test_a_claim_up_to_the_bill_is_accepted(claimed: str) -> None:
+    contested = ticket(claimed_amount=claimed, billed_amount="120.00")
+
+    assert intake_problems(contested, tenant(), ISSUED, {METER}, NOW) == []
+
+
 def test_all_problems_are_told_at_once() -> None:
-    contested = ticket(currency="EUR", meters=("teapots",), period="2026-09")
+    contested = ticket(currency="EUR", meters=("teapots",), period="2026-09", claimed_amount="130.00")
 
     problems = intake_problems(contested, tenant(), None, {METER}, NOW)
+    of_a_stranger = intake_problems(contested, None, None, {METER}, NOW)
 
-    assert [problem.split(":")[0] for problem in problems] == ["meters", "currency", "period"]
+    assert [problem.split(":")[0] for problem in problems] == ["meters", "claimed_amount", "currency", "period"]
+    assert [problem.split(":")[0] for problem in of_a_stranger] == ["tenant_id", "meters", "claimed_amount"]

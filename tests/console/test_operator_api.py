@@ -177,6 +177,24 @@ async def test_an_operator_opens_a_dispute_and_a_closed_one_again(caller: Caller
     assert await caller.desk.timeline(ticket_["ticket_id"]) == ["opened again: new logs: "]
 
 
+@pytest.mark.parametrize(
+    ("change", "field", "sentence"),
+    [
+        ({"claimed_amount": "310.01"}, "claimed_amount", "USD 310.01 is more than the USD 310.00 that was billed"),
+        ({"period": "2026-09"}, "period", "acme has no issued invoice for 2026-09"),
+        ({"meters": []}, "meters", ""),
+    ],
+)
+async def test_a_ticket_of_an_operator_is_refused_by_the_fields_of_the_ticket(
+    caller: Caller, change: dict[str, Any], field: str, sentence: str
+) -> None:
+    answer = await caller.asks("agent-1", "POST", "/disputes", json=plain_ticket(**change))
+
+    (flaw,) = answer.json()["error"]["fields"]
+    assert (answer.status_code, flaw["field"]) == (422, field)
+    assert sentence in flaw["message"]
+
+
 async def test_a_ticket_that_was_turned_away_is_opened_when_it_comes_again(caller: Caller) -> None:
     ticket_ = plain_ticket()
     _registered_as_closed(caller.desk, Ticket.model_validate(ticket_))

@@ -138,6 +138,7 @@ async def test_what_is_no_json_is_said_so(caller: Caller, body: bytes) -> None:
         ({"claimed_amount": "Infinity"}, "ticket.claimed_amount"),
         ({"claimed_amount": "twelve"}, "ticket.claimed_amount"),
         ({"claimed_amount": 262.1}, "ticket.claimed_amount"),
+        ({"claimed_amount": "310.01"}, "ticket.claimed_amount"),
         ({"billed_amount": None}, "ticket.billed_amount"),
         ({"claimed_amount": "1.001"}, "ticket"),
         ({"currency": "XXX"}, "ticket.currency"),

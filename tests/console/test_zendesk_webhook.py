@@ -80,11 +80,19 @@ async def test_what_agents_write_is_no_answer_of_the_customer(caller: Caller, co
     assert answer.status_code == 204
 
 
-async def test_a_field_that_cannot_be_read_is_named(caller: Caller) -> None:
-    answer = await send(caller, zendesk_ticket(1, period="October"))
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"period": "October"}, "period"),
+        ({"period": "2026-09"}, "period"),
+        ({"claimed_amount": "310.01"}, "claimed_amount"),
+    ],
+)
+async def test_a_field_that_cannot_be_accepted_is_named(caller: Caller, fields: dict[str, Any], name: str) -> None:
+    answer = await send(caller, zendesk_ticket(uuid4().int % 10**9 + 1, **fields))
 
     assert answer.status_code == 422
-    assert [flaw["field"] for flaw in answer.json()["error"]["fields"]] == ["period"]
+    assert [flaw["field"] for flaw in answer.json()["error"]["fields"]] == [name]
 
 
 @pytest.mark.parametrize("signing", [{"secret": "guessed"}, {"late": 301}, {"late": -302}])
