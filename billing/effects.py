@@ -11,10 +11,14 @@ KEY_TRUSTED_FOR = timedelta(hours=23)
 
 
 class EffectKind(StrEnum):
-    """What leaves the house: money, which needs approval before it is sent, or a letter, which does not."""
+    """What leaves the house. Money given back, a month's invoices and a correction may need approval before they are sent;
+    a letter and an invoice that was issued do not."""
 
     CREDIT = "credit"
     LETTER = "letter"
+    INVOICE = "invoice"
+    INVOICE_RUN = "invoice_run"
+    INVOICE_CORRECTION = "invoice_correction"
 
 
 class EffectState(StrEnum):

@@ -22,6 +22,20 @@ class InvoiceStatus(StrEnum):
     UNCOLLECTIBLE = "uncollectible"
 
 
+class LineKind(StrEnum):
+    """What a line bills, in the order of the document: charges, then what lowers them, then tax."""
+
+    FEE = "fee"
+    FEE_IN_ADVANCE = "fee_in_advance"
+    USAGE = "usage"
+    LATE_USAGE = "late_usage"
+    MINIMUM = "minimum"
+    ADJUSTMENT = "adjustment"
+    DISCOUNT = "discount"
+    FIXED_DISCOUNT = "fixed_discount"
+    TAX = "tax"
+
+
 class InvoiceLine(BaseModel):
     """One line: `meter` None is a fee; `applied_price` is the price the line was rated with, kept for ever."""
 

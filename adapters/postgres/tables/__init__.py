@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from adapters.postgres.tables.accounts import contracts, meters, operators, tenant_policies, tenants
+from adapters.postgres.tables.accounts import contracts, legal_entities, meters, operators, tenant_policies, tenants
+from adapters.postgres.tables.audit import billing_audit, invoice_documents, provider_invoices, reconciliations
 from adapters.postgres.tables.cases import (
     assessments,
     dispute_rounds,
@@ -17,8 +18,10 @@ from adapters.postgres.tables.cases import (
 )
 from adapters.postgres.tables.columns import metadata
 from adapters.postgres.tables.decisions import decisions, decisions_head
+from adapters.postgres.tables.dictionaries import contract_terms, parties, prices
 from adapters.postgres.tables.documents import (
     billing_corrections,
+    credit_applications,
     credit_notes,
     credits,
     invoice_lines,
@@ -26,6 +29,16 @@ from adapters.postgres.tables.documents import (
     number_series,
 )
 from adapters.postgres.tables.effects import approval_refusals, approvals, effects, sent_mail
+from adapters.postgres.tables.holds import holds
+from adapters.postgres.tables.intake import (
+    late_usage,
+    period_closings,
+    rollup_dirty,
+    rollup_findings,
+    usage_loads,
+    usage_quarantine,
+)
+from adapters.postgres.tables.runs import billing_runs, run_entries, run_flags, run_parkings
 from adapters.postgres.tables.traffic import api_keys, authentication_logs, outages, request_logs
 from adapters.postgres.tables.usage import usage_daily, usage_events
 
@@ -35,8 +48,12 @@ __all__ = [
     "approvals",
     "assessments",
     "authentication_logs",
+    "billing_audit",
     "billing_corrections",
+    "billing_runs",
+    "contract_terms",
     "contracts",
+    "credit_applications",
     "credit_notes",
     "credits",
     "decisions",
@@ -47,18 +64,34 @@ __all__ = [
     "evidence_packs",
     "finding_rows",
     "findings",
+    "holds",
+    "invoice_documents",
     "invoice_lines",
     "invoices",
+    "late_usage",
+    "legal_entities",
     "metadata",
     "meters",
     "number_series",
     "operators",
     "outages",
+    "parties",
+    "period_closings",
+    "prices",
+    "provider_invoices",
+    "reconciliations",
     "request_logs",
+    "rollup_dirty",
+    "rollup_findings",
+    "run_entries",
+    "run_flags",
+    "run_parkings",
     "sent_mail",
     "tenant_policies",
     "tenants",
     "ticket_notes",
     "usage_daily",
     "usage_events",
+    "usage_loads",
+    "usage_quarantine",
 ]

@@ -2,11 +2,49 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Table, Text, UniqueConstraint, func, text
+from enum import StrEnum
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
 
 from adapters.postgres.tables.columns import Json, currency, currency_code, metadata, minor, moment, one_of, words
 from billing.authority import Role
 from billing.tenants import Tier
+
+
+class Collection(StrEnum):
+    """How an invoice is paid: from the payment method on record, or by the customer on receipt."""
+
+    CHARGE_AUTOMATICALLY = "charge_automatically"
+    SEND_INVOICE = "send_invoice"
+
+
+# Who issues invoices; its prefix begins every number of its gapless series.
+legal_entities = Table(
+    "legal_entities",
+    metadata,
+    Column("entity_id", Text, primary_key=True),
+    words("name"),
+    words("address"),
+    words("country"),
+    Column("tax_id", Text),
+    words("email"),
+    Column("bank_details", Text),
+    words("number_prefix", unique=True),
+    CheckConstraint("entity_id ~ '^[a-z0-9][a-z0-9-]{0,62}$'", name="entity_id_shape"),
+    CheckConstraint("number_prefix ~ '^[A-Z][A-Z0-9]{0,11}$'", name="number_prefix_shape"),
+)
 
 tenants = Table(
     "tenants",
@@ -20,8 +58,16 @@ tenants = Table(
     words("locale"),
     words("billing_email"),
     Column("provider_customer_id", Text, unique=True),
+    Column("anchor_day", SmallInteger, nullable=False, server_default=text("1")),
+    Column("legal_entity_id", ForeignKey("legal_entities.entity_id")),
+    Column("address", Text),
+    Column("tax_id", Text),
+    words("collection", server_default=text("'charge_automatically'")),
+    Column("payment_method_id", Text),
     one_of("tier", Tier),
+    one_of("collection", Collection),
     currency_code(),
+    CheckConstraint("anchor_day between 1 and 31", name="anchor_day_in_a_month"),
     CheckConstraint("tenant_id ~ '^[a-z0-9][a-z0-9-]{0,62}$'", name="tenant_id_shape"),
 )
 
@@ -71,10 +117,13 @@ contracts = Table(
     moment("ends", nullable=True),
     minor("base_fee_minor", server_default=text("0")),
     Column("prices", Json, nullable=False),
+    Column("terms_id", ForeignKey("contract_terms.terms_id")),
+    Column("pauses", Json, nullable=False, server_default=text("'[]'")),
     UniqueConstraint("tenant_id", "starts"),
     Index("ix_contracts_open", "tenant_id", unique=True, postgresql_where=text("ends is null")),
     currency_code(),
     CheckConstraint("ends > starts", name="ends_after_start"),
     CheckConstraint("base_fee_minor >= 0", name="base_fee_not_negative"),
     CheckConstraint("jsonb_typeof(prices) = 'array'", name="prices_are_a_list"),
+    CheckConstraint("jsonb_typeof(pauses) = 'array'", name="pauses_are_a_list"),
 )

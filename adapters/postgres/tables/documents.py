@@ -9,10 +9,13 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     ForeignKey,
     Index,
     Integer,
+    Numeric,
     PrimaryKeyConstraint,
+    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -34,7 +37,7 @@ from adapters.postgres.tables.columns import (
 )
 from billing.corrections import Destination
 from billing.disputes import Category
-from billing.invoices import InvoiceStatus
+from billing.invoices import InvoiceStatus, LineKind
 
 
 class InvoiceKind(StrEnum):
@@ -48,7 +51,7 @@ invoices = Table(
     "invoices",
     metadata,
     Column("invoice_id", Text, primary_key=True),
-    words("number", unique=True),
+    Column("number", Text, unique=True),
     Column("revision", Integer, nullable=False, server_default=text("1")),
     Column("tenant_id", ForeignKey("tenants.tenant_id"), nullable=False),
     words("period"),
@@ -61,7 +64,16 @@ invoices = Table(
     Column("corrects", ForeignKey("invoices.invoice_id"), unique=True),
     Column("provider_invoice_id", Text),
     Column("dispute_note", Text),
+    Column("run_id", ForeignKey("billing_runs.run_id"), index=True),
+    Column("legal_entity_id", ForeignKey("legal_entities.entity_id")),
+    Column("service_start", Date),
+    Column("service_end", Date),
+    Column("billed_by", ForeignKey("parties.party_id")),
+    Column("billed_to", ForeignKey("parties.party_id")),
+    minor("applied_credit_minor", server_default=text("0")),
+    Column("void_reason", Text),
     UniqueConstraint("tenant_id", "period", "kind", "revision"),
+    Index("ix_invoices_period", "period", "tenant_id"),
     one_of("status", InvoiceStatus),
     one_of("kind", InvoiceKind),
     currency_code(),
@@ -69,6 +81,12 @@ invoices = Table(
     CheckConstraint("revision >= 1", name="revision_counts_from_one"),
     CheckConstraint("(revision = 1) = (corrects is null)", name="later_revisions_correct"),
     CheckConstraint("status = 'draft' or issued_at is not null", name="issued_has_a_date"),
+    CheckConstraint("status = 'draft' or number is not null", name="issued_has_a_number"),
+    CheckConstraint("service_end > service_start", name="service_ends_after_start"),
+    CheckConstraint(
+        "applied_credit_minor >= 0 and (applied_credit_minor = 0 or applied_credit_minor <= total_minor)",
+        name="applied_credit_fits",
+    ),
 )
 
 invoice_lines = Table(
@@ -81,7 +99,29 @@ invoice_lines = Table(
     Column("quantity", Quantity, nullable=False),
     minor("amount_minor"),
     Column("applied_price", Json),
+    words("kind", server_default=text("'usage'")),
+    # Into the append-only `prices`; a foreign key there would be checked for every line of a month end.
+    Column("price_id", BigInteger),
+    Column("service_start", Date),
+    Column("service_end", Date),
+    Column("active_days", SmallInteger),
+    Column("period_days", SmallInteger),
+    Column("rate", Numeric(9, 6)),
     PrimaryKeyConstraint("invoice_id", "number"),
+    one_of("kind", LineKind),
+    CheckConstraint("kind <> 'late_usage' or meter is not null", name="usage_names_its_meter"),
+)
+
+# Credits to the next invoice, taken off what is due when that invoice is finalised; its total stays.
+credit_applications = Table(
+    "credit_applications",
+    metadata,
+    Column("credit_id", ForeignKey("credits.credit_id"), nullable=False),
+    Column("invoice_id", ForeignKey("invoices.invoice_id"), nullable=False, index=True),
+    minor("amount_minor"),
+    moment("applied_at", server_default=func.now()),
+    PrimaryKeyConstraint("credit_id", "invoice_id"),
+    CheckConstraint("amount_minor > 0", name="gives_something_back"),
 )
 
 # The row of D7: `reference_id` is the ticket, `created_by` who resolved it.
