@@ -11,6 +11,7 @@ from temporalio.exceptions import ApplicationError
 from activities.credits import Credits, ProposalOrder, Proposed, Retraction
 from activities.investigation import AssessmentSummary
 from activities.operators import Operators, Permission
+from billing import notes
 from billing.authority import Role
 from billing.calendars import BusinessCalendar
 from billing.cases import (
@@ -30,7 +31,7 @@ from billing.cases import (
     Withdrawal,
 )
 from billing.corrections import CreditReceipt
-from billing.disputes import case_id, in_words
+from billing.disputes import case_id
 from billing.failures import FailureCode
 from workflows.blocks.approval import ApprovalGate
 from workflows.blocks.case import Case
@@ -60,7 +61,9 @@ class DisputeDesk(Case):
         self.ending: Ending | None = None
         self.revision = 0
         self.hand_overs = 0
-        self.escalated = self.committed = self.withdrawn = self.repaired = self.judgement_is_new = False
+        self.escalated = self.committed = self.withdrawn = self.judgement_is_new = False
+        # False from the moment a step is handed over, or a credit is put off, until somebody repaired the cause.
+        self.repaired = True
         # The credit was handed over to a person: unless it may have left, a judgement can still take its place.
         self.stuck = False
 
@@ -104,8 +107,9 @@ class DisputeDesk(Case):
             if await step(Credits.withdraw, retraction, allowance=RECORD, summary="take the stuck credit back"):
                 self.committed = False
         self._refuse_once_committed("judge")
-        self.judgement, self.judgement_is_new = judgement, True
-        self.note(f"{judgement.by} judged {in_words(judgement.resolution)} with {judgement.amount}: {judgement.reason}")
+        # What was handed over, if anything, is not waited for any more.
+        self.judgement, self.judgement_is_new, self.repaired = judgement, True, True
+        self.note(notes.judged(judgement))
         return "the judgement is taken"
 
     @judge.validator
@@ -134,6 +138,15 @@ class DisputeDesk(Case):
         self.repaired = True
         self.note(f"{order.by} repaired the cause: {order.reason}")
         return "trying again"
+
+    @try_again.validator
+    def _may_try_again(self, order: TryAgain) -> None:
+        in_doubt = self.stage is Stage.CREDIT and self.receipt is None
+        if self.repaired or not (self.needs_human or in_doubt):
+            raise ApplicationError(
+                f"nothing was handed over: the case is at {self.stage.value}, and no step waits for a repair",
+                type=FailureCode.CONFLICT,
+            )
 
     @workflow.update(description="A signed answer to the open approval question")
     async def decide(self, decision: SignedDecision) -> DecisionReceipt:

@@ -137,10 +137,13 @@ async def test_the_words_of_a_case_become_the_words_of_the_answer(caller: Caller
 
     invalid = await caller.asks("lead-1", "POST", f"/cases/{case}/judge", json=JUDGEMENT | {"reason": "later"})
     conflict = await caller.asks("lead-1", "POST", f"/cases/{case}/de-escalate", json=REASON)
+    repairs = [await caller.asks("lead-1", "POST", f"/cases/{case}/try-again", json=REASON) for _ in range(2)]
     unknown = await caller.asks("lead-1", "POST", "/cases/dispute/T-none/ask", json={"text": "Anyone?"})
 
     assert (invalid.status_code, invalid.json()["error"]["message"]) == (422, "amount is more than the invoice")
     assert (conflict.status_code, conflict.json()["error"]["message"]) == (409, "the case is not escalated")
+    assert [answer.status_code for answer in repairs] == [200, 409]
+    assert repairs[1].json()["error"]["message"] == "nothing was handed over"
     assert unknown.status_code == 404
 
 

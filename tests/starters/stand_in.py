@@ -23,7 +23,7 @@ from billing.disputes import case_id
 
 @workflow.defn(name="dispute")
 class StandIn:
-    """Ends when it is withdrawn; refuses a judgement for `later` and everything signed by a stranger."""
+    """Ends when it is withdrawn; refuses a judgement for `later`, a second repair and everything signed by a stranger."""
 
     @workflow.init
     def __init__(self, opening: Opening) -> None:
@@ -31,6 +31,7 @@ class StandIn:
         self.replies: set[str] = set()
         self.lines: list[StoryLine] = []
         self.ending: Ending | None = None
+        self.repaired = False
         again = f" again: {opening.reopening.reason}" if opening.reopening else ""
         self.note(f"opened{again}: {opening.ticket.description}")
 
@@ -74,8 +75,14 @@ class StandIn:
 
     @workflow.update
     async def try_again(self, order: TryAgain) -> str:
+        self.repaired = True
         self.note(f"{order.by} repaired: {order.reason}")
         return "trying again"
+
+    @try_again.validator
+    def _may_try_again(self, order: TryAgain) -> None:
+        if self.repaired:
+            raise ApplicationError("nothing was handed over", type="conflict")
 
     @workflow.update
     async def decide(self, decision: SignedDecision) -> DecisionReceipt:

@@ -184,8 +184,13 @@ async def test_what_a_case_refuses_is_told_in_its_words(terminal: Terminal) -> N
     short = await terminal.types(*judged, "--amount", "9", "--reason", "x")
     conflict = await terminal.types("dispute", "de-escalate", ticket_id, "--reason", "calm down", "--as", "lead-1")
     still_open = await terminal.types("dispute", "reopen", "T-none", "--reason", "new logs", "--as", "lead-1")
+    repaired = [
+        await terminal.types("dispute", "try-again", ticket_id, "--reason", "repaired", "--as", "lead-1")
+        for _ in range(2)
+    ]
 
-    assert [one.exit_code for one in (invalid, finer, short, conflict, still_open)] == [2, 2, 2, 1, 2]
+    assert [one.exit_code for one in (invalid, finer, short, conflict, still_open, *repaired)] == [2, 2, 2, 1, 2, 0, 1]
+    assert "nothing was handed over" in repaired[1].stderr
     assert "amount is more than the invoice" in invalid.stderr
     assert "--amount 9.001: " in finer.stderr
     assert "reason x: " in short.stderr
