@@ -48,9 +48,16 @@ class Resolution(StrEnum):
     PARTIAL = "partial"
 
 
+_IN_WORDS = {
+    Resolution.CUSTOMER_CORRECT: "the customer is right",
+    Resolution.BILLING_CORRECT: "the bill is right",
+    Resolution.PARTIAL: "the customer is partly right",
+}
+
+
 def in_words(resolution: Resolution) -> str:
-    """A resolution as people say it: `customer correct`."""
-    return resolution.value.replace("_", " ")
+    """A resolution as people say it, in the middle of a sentence: `the customer is right`."""
+    return _IN_WORDS[resolution]
 
 
 class Attachment(BaseModel):

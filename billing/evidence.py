@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
@@ -63,10 +64,20 @@ class MissingEvents(_Fact):
     rows: RowSet
 
 
+class Misdating(StrEnum):
+    """How usage came to be billed, or not, against the tenant's clock; also the `part` of its rows in the evidence."""
+
+    FOREIGN = "belongs to another period"
+    LEFT_OUT = "left out of the period"
+    TWICE = "counted in two windows"
+
+
 class MisdatedEvents(_Fact):
-    """Events a roll-up window put into (positive) or left out of (negative) the period against the tenant's zone."""
+    """Events that roll-up windows put into the period, counted once more (both positive) or left out of it (negative)
+    against the tenant's zone."""
 
     meter: MeterName
+    wrong: Misdating
     quantity: Decimal
     first_day: date
     last_day: date

@@ -19,13 +19,12 @@ from activities.credits import Credits, Proposed
 from activities.intake import Intake
 from activities.investigation import AssessmentSummary, Evidence, Investigation
 from activities.ports import Closing
-from billing import letters
+from billing import letters, notes
 from billing.authority import RUNBOOK, Role
 from billing.cases import Ending, OpenedCase, Opening, Stage
 from billing.closings import ending_of, turned_away
 from billing.corrections import CreditReceipt, Proposal
 from billing.decisions import DisputeDecision
-from billing.disputes import in_words
 from billing.evidence import EvidencePack
 from billing.failures import FailureCode
 from billing.money import Money
@@ -131,17 +130,14 @@ class Dispute(DisputeAgreement):
         )
         self.clocks.meet("root cause")
         self.clocks.meet("investigation")
-        certainty = "conclusive" if assessment.conclusive else "not conclusive"
-        self.note(
-            f"{counted(len(assessment.statements), 'finding')}, {certainty}; {assessment.credit} too much was billed"
-        )
+        findings = len(assessment.statements)
+        self.note(notes.found(findings, conclusive=assessment.conclusive, credit=assessment.credit))
         return assessment
 
     async def _propose(self) -> Proposed:
         await self.enter(Stage.PROPOSE, "work out what is to be given back")
         proposed = await self.with_help("propose", self._work_out)
-        outcome = proposed.outcome
-        self.note(f"proposed {in_words(outcome.resolution)} with {outcome.credit}, by {outcome.requested_by}")
+        self.note(notes.proposed(proposed.outcome))
         return proposed
 
     async def _work_out(self) -> Proposed:
@@ -189,7 +185,7 @@ class Dispute(DisputeAgreement):
                 await self._wait_out(error, None if code in _BROKEN else next(pauses, None))
                 if not self.committed:
                     return None
-        self.note(f"credited {self.receipt.amount} ({self.receipt.destination.value}, {self.receipt.provider_id})")
+        self.note(notes.credited(self.receipt))
         return self.receipt
 
     async def _notify(self, proposed: Proposed, receipt: CreditReceipt | None) -> None:

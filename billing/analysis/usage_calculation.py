@@ -13,12 +13,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from billing.evidence import DayTotal, DuplicateEvents, MisdatedEvents, MissingEvents, UsageFacts
+from billing.evidence import DayTotal, DuplicateEvents, MisdatedEvents, Misdating, MissingEvents, UsageFacts
 from billing.findings import Finding, FindingKind
 from billing.invoices import Invoice
 from billing.wording import counted, dated, days, listed, units, written
 
 _DAYS_NAMED = 5
+
+_BOOKED = {
+    Misdating.FOREIGN: "were billed in this period although they fall outside it in your time zone",
+    Misdating.LEFT_OUT: "were left out of this period although they fall inside it in your time zone",
+    Misdating.TWICE: "were billed although the total of another day already holds them",
+}
 
 
 def findings(facts: UsageFacts, invoice: Invoice, meters: Sequence[str]) -> list[Finding]:
@@ -140,16 +146,11 @@ def _where(counting: _Counting) -> str:
 
 def _misdated(found: MisdatedEvents) -> Finding:
     quantity, when = units(abs(found.quantity)), days(found.first_day, found.last_day)
-    if found.quantity > 0:
-        booked = "were billed in this period although they fall outside it"
-    else:
-        booked = "were left out of this period although they fall inside it"
     return Finding(
         kind=FindingKind.MISDATED_EVENTS,
         meter=found.meter,
         statement=(
-            f"{quantity} of {found.meter} ({counted(found.rows.count, 'event')}, dated {when}) {booked} "
-            "in your time zone."
+            f"{quantity} of {found.meter} ({counted(found.rows.count, 'event')}, dated {when}) {_BOOKED[found.wrong]}."
         ),
         excess_quantity=found.quantity,
         rows=found.rows,

@@ -24,8 +24,8 @@ async def test_double_counted_usage_under_fifty_dollars_is_credited_without_a_pe
         "   0h  severity normal, USD 48.00 disputed",
         "   0h  evidence of 33 events in 5 files",
         "   0h  1 finding, conclusive; USD 48.00 too much was billed",
-        "   0h  proposed customer correct with USD 48.00, by runbook",
-        f"   0h  credited USD 48.00 (credit_note, {office.provider.ids[0]})",
+        "   0h  the runbook proposes: the customer is right, USD 48.00 to give back",
+        f"   0h  credited USD 48.00 by credit note CN-{datetime.now(UTC).year}-000001 ({office.provider.ids[0]})",
         "   0h  the customer knows the outcome",
         "   0h  ended: credited",
     ]

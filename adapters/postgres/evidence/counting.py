@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 from adapters.postgres.evidence.fact_rows import Fact, rows_of
 from adapters.postgres.evidence.inquiry import Inquiry
 from adapters.postgres.evidence.windows import Misdated, Window, misdated
-from billing.evidence import DuplicateEvents, MisdatedEvents, MissingEvents
+from billing.evidence import DuplicateEvents, MisdatedEvents, Misdating, MissingEvents
 from billing.periods import Span
 
 # Sorted by time first, as the rows lie, so that only events of the same moment are ever sorted among themselves.
@@ -97,6 +97,7 @@ def misdated_events(connection: Connection, inquiry: Inquiry) -> tuple[MisdatedE
     return tuple(
         MisdatedEvents(
             meter=found.meter,
+            wrong=Misdating(found.part),
             quantity=found.quantity,
             first_day=inquiry.day_of(found.first_time),
             last_day=inquiry.day_of(found.last_time),

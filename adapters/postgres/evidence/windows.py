@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from itertools import pairwise
 
 from adapters.postgres.evidence.inquiry import LocalDay
+from billing.evidence import Misdating
 from billing.periods import Span
-
-
-class Wrong(StrEnum):
-    """How usage of a span came to be billed, or not, against the tenant's clock."""
-
-    FOREIGN = "belongs to another period"
-    LEFT_OUT = "left out of the period"
-    TWICE = "counted in two windows"
 
 
 @dataclass(frozen=True)
@@ -34,7 +26,7 @@ class Misdated:
 
     span: Span
     times: int
-    wrong: Wrong
+    wrong: Misdating
 
 
 def misdated(windows: Sequence[Window], days: Sequence[LocalDay]) -> list[Misdated]:
@@ -63,7 +55,7 @@ def _covering(spans: Iterable[Span], piece: Span) -> int:
     return sum(piece.start in span for span in spans)
 
 
-def _wrong(counted: int, *, inside: bool) -> Wrong:
+def _wrong(counted: int, *, inside: bool) -> Misdating:
     if not inside:
-        return Wrong.FOREIGN
-    return Wrong.TWICE if counted else Wrong.LEFT_OUT
+        return Misdating.FOREIGN
+    return Misdating.TWICE if counted else Misdating.LEFT_OUT

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from billing.disputes import Category
+from billing.evidence import Misdating
 from tests.adapters.evidence.world import World, new_id
 
 WorldIn = Callable[[str], World]
@@ -161,7 +162,9 @@ def test_overlapping_windows_count_an_hour_twice(world_in: WorldIn) -> None:
 
     facts = world.facts()
 
-    assert [(found.quantity, found.first_day) for found in facts.misdated] == [(8, date(2026, 10, 24))]
+    assert [(found.quantity, found.first_day, found.wrong) for found in facts.misdated] == [
+        (8, date(2026, 10, 24), Misdating.TWICE)
+    ]
     assert sum(total.windowed_quantity - total.raw_quantity for total in facts.day_totals) == 8
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.analysis.usage_calculation import findings
-from billing.evidence import DayTotal, DuplicateEvents, MisdatedEvents, MissingEvents
+from billing.evidence import DayTotal, DuplicateEvents, MisdatedEvents, Misdating, MissingEvents
 from billing.findings import Finding, FindingKind
 from tests.billing.strategies import quantities
 from tests.billing.world import METER, SOME_ROWS, facts, invoice, price, usage_line
@@ -33,9 +33,10 @@ def missing(quantity: str) -> MissingEvents:
     return MissingEvents(meter=METER, quantity=Decimal(quantity), rows=SOME_ROWS)
 
 
-def misdated(quantity: str, first: int = 1, last: int = 1) -> MisdatedEvents:
+def misdated(quantity: str, first: int = 1, last: int = 1, wrong: Misdating | None = None) -> MisdatedEvents:
     return MisdatedEvents(
         meter=METER,
+        wrong=wrong or (Misdating.FOREIGN if Decimal(quantity) > 0 else Misdating.LEFT_OUT),
         quantity=Decimal(quantity),
         first_day=date(2026, 11, first),
         last_day=date(2026, 11, last),
@@ -117,6 +118,19 @@ def test_events_left_out_of_the_period_count_against_those_put_into_it() -> None
     assert (
         "60 units of api_calls (12 events, dated 2 November 2026 to 3 November 2026) were left out"
         in found[1].statement
+    )
+
+
+def test_events_in_two_days_totals_are_excess_and_not_said_to_fall_outside_the_period() -> None:
+    twice = misdated("8", first=3, last=3, wrong=Misdating.TWICE)
+    counted = facts(day_totals=[day_total("1000", rolled_up="1008", windowed="1008")], misdated=[twice])
+
+    found = findings(counted, invoice(usage_line(price(), "1008")), [METER])
+
+    assert outline(found) == [(FindingKind.MISDATED_EVENTS, 8, True)]
+    assert found[0].statement == (
+        "8 units of api_calls (12 events, dated 3 November 2026) were billed although the total of another day already "
+        "holds them."
     )
 
 
