@@ -28,8 +28,9 @@ demo: $(READY)  ## play every story on a real stack, then end (STAY=1 leaves it 
 up: $(READY)  ## start the sandbox and leave it up until Ctrl-C
 	@$(BIN)/runbooks up
 
-test: $(READY) lint  ## linters, types, import contracts and every test
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+test: $(READY) lint  ## linters, types, import contracts and every test, the demo last and alone
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not demo"
+	@$(BIN)/python -m pytest -m demo tests/sandbox/demo
 
 lint: $(READY)
 	@$(BIN)/ruff check .

@@ -14,7 +14,7 @@ from tests.crash.company import Company, Ground, a_company
 from tests.crash.plan import Tale
 from tests.crash.stories import LONG_WAY, Case, open_case, people_act
 
-pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("crash"), pytest.mark.timeout(1_800)]
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(1_800)]
 
 CASES, WORKERS, KILLING_SECONDS = 50, 2, 60.0
 EVERY_SECONDS = (1.0, 3.0)

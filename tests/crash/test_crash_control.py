@@ -11,7 +11,7 @@ from tests.crash.plan import ISSUE_CREDIT, QUESTION, Kill, Moment
 from tests.crash.runs import side_by_side
 from tests.crash.table import as_markdown
 
-pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("crash"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(600)]
 
 SENT = (Moment.UNREAD, Moment.READ, Moment.RETURNED)
 

@@ -15,7 +15,7 @@ from tests.crash.runs import side_by_side
 from tests.crash.table import as_markdown
 from worker import Ports, activities
 
-pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("crash"), pytest.mark.timeout(1_800)]
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(1_800)]
 
 # The short form: the credit at every moment, every other step at one of them, in turn.
 TURNS = (Moment.UNREAD, Moment.RETURNED, Moment.READ, Moment.BEFORE)
