@@ -2,20 +2,13 @@
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parents[2]
-ROOMS = ("billing", "activities", "adapters", "workflows", "starters", "console", "emails", "sandbox")
+from tests.architecture.house import HERE, ROOMS, sources
+
 FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "helper", "manager", "service", "misc"}
 LONGEST_FILE, LONGEST_FUNCTION = 350, 60
-
-
-def sources(*rooms: str) -> Iterator[tuple[Path, ast.Module]]:
-    for room in rooms:
-        for path in sorted((HERE / room).rglob("*.py")):
-            yield path.relative_to(HERE), ast.parse(path.read_text())
 
 
 def imported(tree: ast.Module) -> Iterator[str]:

@@ -1,0 +1,17 @@
+"""The house as its source files show it: its rooms, and each file parsed."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+HERE = Path(__file__).parents[2]
+ROOMS = ("billing", "activities", "adapters", "workflows", "starters", "console", "emails", "sandbox")
+
+
+def sources(*rooms: str) -> Iterator[tuple[Path, ast.Module]]:
+    """Every Python file of the rooms, each a folder or one file, by its path from the top of the house."""
+    for room in rooms:
+        for path in sorted((HERE / room).rglob("*.py")) or [HERE / room]:
+            yield path.relative_to(HERE), ast.parse(path.read_text())
