@@ -1,8 +1,9 @@
 """Issued documents as JSON, with an ETag so that nobody fetches the same one twice (P4)."""
 
 import hashlib
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from billing.invoices import Invoice
 from console.desk import AtDesk
@@ -10,15 +11,18 @@ from console.operators import SignedIn
 
 router = APIRouter(tags=["invoices"])
 
+# A number may hold slashes, as it stands on the paper.
+Document = Annotated[str, Path(description="the document's id or its number", examples=["INV-2026-10-0001"])]
+
 
 @router.get(
-    "/billing/invoices/{invoice_id}",
+    "/billing/invoices/{document:path}",
     response_model=Invoice,
     responses={304: {"description": "unchanged since the ETag in If-None-Match"}},
 )
-def invoice(invoice_id: str, request: Request, desk: AtDesk, operator: SignedIn) -> Response:
+def invoice(document: Document, request: Request, desk: AtDesk, operator: SignedIn) -> Response:
     """One document with its lines; amounts in minor units. A correction is another document that names this one."""
-    body = desk.books.invoices.get(invoice_id).model_dump_json().encode()
+    body = desk.books.invoices.named(document).model_dump_json().encode()
     etag = f'"{hashlib.sha256(body).hexdigest()}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
     if _unchanged(request.headers.get("If-None-Match", ""), etag):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Engine, RowMapping, insert, select
+from sqlalchemy import Connection, Engine, RowMapping, insert, or_, select
 
 from adapters.postgres.engine import transaction
 from adapters.postgres.tables import invoice_lines, invoices
@@ -36,6 +36,17 @@ class Invoices:
     def get(self, invoice_id: str) -> Invoice:
         with transaction(self._engine) as connection:
             return read_invoice(connection, invoice_id)
+
+    def named(self, name: str) -> Invoice:
+        """The document with this id, else with this number printed on it; raises NOT_FOUND."""
+        called_so = (
+            select(invoices.c.invoice_id)
+            .where(or_(invoices.c.invoice_id == name, invoices.c.number == name))
+            .order_by((invoices.c.invoice_id == name).desc())
+            .limit(1)
+        )
+        with transaction(self._engine) as connection:
+            return read_invoice(connection, connection.execute(called_so).scalar() or name)
 
     def issue(self, invoice: Invoice) -> None:
         """Write a document with its lines; CONFLICT when its number or its period and revision are taken."""

@@ -252,6 +252,17 @@ async def test_an_invoice_is_sent_once_and_then_only_when_it_changed(caller: Cal
     assert (await caller.asks("finance-1", "GET", "/billing/invoices/none")).status_code == 404
 
 
+async def test_an_invoice_is_found_by_the_number_printed_on_it_too(caller: Caller) -> None:
+    by_id = await caller.asks("finance-1", "GET", "/billing/invoices/inv-acme")
+    by_number = await caller.asks("finance-1", "GET", "/billing/invoices/INV-2026-10-acme")
+    unknown = await caller.asks("finance-1", "GET", "/billing/invoices/2026/10/4711")
+
+    assert by_number.json() == by_id.json()
+    assert by_number.headers["ETag"] == by_id.headers["ETag"]
+    assert unknown.status_code == 404
+    assert "there is no invoice 2026/10/4711" in unknown.json()["error"]["message"]
+
+
 async def test_a_decision_is_signed_by_who_signed_in_and_its_refusal_is_told(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:

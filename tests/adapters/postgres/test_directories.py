@@ -62,6 +62,20 @@ def test_a_contract_keeps_its_prices_to_the_last_decimal(company: Company) -> No
     assert company.tenants.contract("acme", NOON) == agreed
 
 
+def test_a_document_is_found_by_its_id_and_by_the_number_printed_on_it(company: Company) -> None:
+    second = invoice(invoice_id="I-2", number="2026/10/N-2", revision=2, corrects=ORIGINAL)
+    company.invoices.issue(second)
+    third = invoice(invoice_id="I-3", number="I-2", revision=3, corrects="I-2")
+    company.invoices.issue(third)
+
+    found = [company.invoices.named(name) for name in ("I-2", "2026/10/N-2", "I-3")]
+    with pytest.raises(BillingFailure, match="there is no invoice N-2") as missing:
+        company.invoices.named("N-2")
+
+    assert found == [second, second, third]
+    assert missing.value.code is FailureCode.NOT_FOUND
+
+
 def test_the_latest_invoice_is_the_newest_revision_that_counts(company: Company) -> None:
     second = invoice(invoice_id="I-2", number="N-2", revision=2, corrects=ORIGINAL)
     third = invoice(invoice_id="I-3", number="N-3", revision=3, corrects="I-2", status=InvoiceStatus.VOID)
