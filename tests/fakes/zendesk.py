@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import AbstractContextManager
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.fakes.servers import ScriptedServer, Silent, serving
 
-class FakeZendesk(ThreadingHTTPServer):
+
+class FakeZendesk(ScriptedServer):
     """Tickets with comments, ten to a page; `fail_next` holds what the next writes answer, and whether they are kept."""
 
-    daemon_threads = True
-    block_on_close = False
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Exchange)
+        super().__init__(_Exchange)
         self.comments: dict[str, list[dict[str, Any]]] = {"4711": []}
         self.fail_next: list[tuple[int, bool]] = []
         self.logins: set[str] = set()
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
 
-
-class _Exchange(BaseHTTPRequestHandler):
+class _Exchange(Silent, BaseHTTPRequestHandler):
     server: FakeZendesk
 
     def do_GET(self) -> None:
@@ -52,9 +45,6 @@ class _Exchange(BaseHTTPRequestHandler):
             self.server.comments[number].append(content["ticket"]["comment"])
         self._say(status, {"ticket": {}})
 
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
     def _say(self, status: int, content: object) -> None:
         self.server.logins.add(base64.b64decode(self.headers["Authorization"].split()[1]).decode())
         raw = json.dumps(content).encode()
@@ -67,14 +57,6 @@ class _Exchange(BaseHTTPRequestHandler):
         self.wfile.write(raw)
 
 
-@contextmanager
-def running_fake_zendesk() -> Iterator[FakeZendesk]:
+def running_fake_zendesk() -> AbstractContextManager[FakeZendesk]:
     """An account on a free port of the loopback until the block ends."""
-    with FakeZendesk() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    return serving(FakeZendesk())

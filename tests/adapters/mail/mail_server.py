@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import socketserver
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTPUTF8
+
+from tests.fakes.servers import ScriptedServer, serving
 
 HANG_UP = "hang up"
 STALL = "stall"
@@ -26,25 +26,17 @@ _CALM = {
 }
 
 
-class MailServer(socketserver.ThreadingTCPServer):
+class MailServer(ScriptedServer):
     """Answers each command as `answers` says; `taken` holds the raw mails whose final dot arrived.
 
     `HANG_UP` closes the connection in place of an answer, `STALL` says nothing until the server is closed.
     """
 
-    daemon_threads = True
-    block_on_close = False
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Dialogue)
+        super().__init__(_Dialogue)
         self.answers = dict(_CALM)
         self.taken: list[bytes] = []
         self.said: list[str] = []
-        self.closing = threading.Event()
-
-    @property
-    def port(self) -> int:
-        return int(self.server_address[1])
 
     @property
     def mails(self) -> list[EmailMessage]:
@@ -88,15 +80,6 @@ class _Dialogue(socketserver.StreamRequestHandler):
         return moment != "QUIT"
 
 
-@contextmanager
-def running_mail_server() -> Iterator[MailServer]:
+def running_mail_server() -> AbstractContextManager[MailServer]:
     """A server on a free port of the loopback until the block ends."""
-    with MailServer() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.closing.set()
-            server.shutdown()
-            thread.join()
+    return serving(MailServer())

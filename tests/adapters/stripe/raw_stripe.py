@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from tests.fakes.servers import ScriptedServer, Silent, serving
 
 
 @dataclass(frozen=True)
@@ -29,24 +29,16 @@ def problem(status: int, error: dict[str, str], **headers: str) -> Reply:
     )
 
 
-class RawStripe(ThreadingHTTPServer):
+class RawStripe(ScriptedServer):
     """Gives `reply` to every request and keeps the idempotency key of each in `keys`."""
 
-    daemon_threads = True
-    block_on_close = False
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Exchange)
+        super().__init__(_Exchange)
         self.reply = Reply()
         self.keys: list[str | None] = []
-        self.closing = threading.Event()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
 
 
-class _Exchange(BaseHTTPRequestHandler):
+class _Exchange(Silent, BaseHTTPRequestHandler):
     server: RawStripe
 
     def do_GET(self) -> None:
@@ -55,9 +47,6 @@ class _Exchange(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self._answer()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
 
     def _answer(self) -> None:
         reply = self.server.reply
@@ -76,15 +65,6 @@ class _Exchange(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-@contextmanager
-def running_raw_stripe() -> Iterator[RawStripe]:
+def running_raw_stripe() -> AbstractContextManager[RawStripe]:
     """A server on a free port of the loopback until the block ends."""
-    with RawStripe() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.closing.set()
-            server.shutdown()
-            thread.join()
+    return serving(RawStripe())
