@@ -117,14 +117,15 @@ class Credits:
 
     def _circumstances(self, order: ProposalOrder, assessment: Assessment) -> Circumstances:
         scope, policy = scope_of(order.case), order.case.policy
-        now = self.now()
         return Circumstances(
             disputed=order.case.ticket.disputed,
-            recently_credited=self.credits.recently_credited(scope.tenant, now - policy.credits.window),
+            recently_credited=self.credits.recently_credited(
+                scope.tenant.tenant_id, assessment.credit.currency, policy.credits
+            ),
             escalated=order.escalated,
             executive_escalation=order.case.ticket.executive_escalation,
             systematic=assessment.systematic
-            or self.register.defect_is_shared(order.case.case_id, now - policy.disputes.pattern_window),
+            or self.register.defect_is_shared(order.case.case_id, self.now() - policy.disputes.pattern_window),
         )
 
     def _outcome(self, order: ProposalOrder, assessment: Assessment, around: Circumstances) -> Outcome:

@@ -31,6 +31,7 @@ from billing.findings import Assessment
 from billing.invoices import Invoice
 from billing.money import Money
 from billing.policy.bundle import Policy
+from billing.policy.credits import CreditPolicy
 from billing.prices import Contract
 from billing.tenants import Tenant
 
@@ -174,15 +175,16 @@ class EffectLedger(Protocol):
 class CreditBook(Protocol):
     """Credits, credit notes and corrected invoices, with the approvals that let them happen."""
 
-    def recently_credited(self, tenant: Tenant, since: datetime) -> Money:
-        """The sum of the tenant's credits booked or approved since then (C8), in the tenant's currency."""
+    def recently_credited(self, tenant_id: str, currency: str, policy: CreditPolicy) -> Money | None:
+        """The sum of the tenant's credits booked within the policy's window, or approved and not booked yet (C8), in one
+        currency; None when one of them is in a currency that the policy cannot bring into it."""
 
     def already_credited(self, invoice_id: str) -> Money:
         """What has been given back for this bill without restating it (credits to the next invoice, on any revision);
         a credit note's corrected revision already shows its part. Goodwill is left out."""
 
     def propose(
-        self, request: CreditRequest, path: Sequence[Role], recently_credited: Money, policy: Policy
+        self, request: CreditRequest, path: Sequence[Role], recently_credited: Money | None, policy: Policy
     ) -> Proposal:
         """Freeze the request as an effect, `proposed` or, with an empty path, `intended`. The same key returns what was
         frozen first; an earlier unsent proposal of the same round is withdrawn."""

@@ -28,30 +28,39 @@ RUNBOOK = "runbook"
 
 
 class CreditQuestion(BaseModel):
-    """What decides a credit's path: its amount, the tenant's other credits in the window, and the circumstances."""
+    """What decides a credit's path: its amount, the tenant's other credits in the window, and the circumstances.
+
+    `recently_credited` is in the amount's currency; None when earlier credits cannot be brought into it.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     amount: Money
-    recently_credited: Money
+    recently_credited: Money | None
     systematic: bool = False
     executive_escalation: bool = False
     escalated: bool = False
     conclusive: bool = True
 
 
-def cumulative(question: CreditQuestion) -> Money:
-    """The sum that is measured against the limits: this credit and the tenant's credits of the window (C8)."""
-    return question.amount + question.recently_credited
+def cumulative(question: CreditQuestion) -> Money | None:
+    """The sum that is measured against the limits: this credit and the tenant's credits of the window (C8); None when
+    nobody can say how much that is."""
+    return None if question.recently_credited is None else question.amount + question.recently_credited
 
 
-def level_for(total: Money, policy: CreditPolicy) -> Role:
+def level_for(total: Money | None, policy: CreditPolicy) -> Role:
     """The lowest role on the ladder whose limit covers `total`, boundaries inclusive; without a rate, the top."""
     limit_of = {Role.AGENT: policy.agent_limit, Role.LEAD: policy.lead_limit}
     for role in LADDER[:-1]:
-        if policy.within(total, limit_of[role]):
+        if total is not None and policy.within(total, limit_of[role]):
             return role
     return LADDER[-1]
+
+
+def sum_in_words(total: Money | None) -> str:
+    """What the tenant's credits come to, to be followed by the role they need."""
+    return "cannot be added up, as some have no planning rate" if total is None else f"add up to {total}"
 
 
 def approval_path(question: CreditQuestion, policy: CreditPolicy) -> tuple[Role, ...]:

@@ -59,14 +59,15 @@ class CreditRequest(BaseModel):
 
 
 class Proposal(BaseModel):
-    """A recorded request and what it still needs: `path` empty means it may be sent as it is."""
+    """A recorded request and what it still needs: `path` empty means it may be sent as it is. `recently_credited` None:
+    earlier credits are in a currency without a planning rate."""
 
     model_config = ConfigDict(frozen=True)
 
     request: CreditRequest
     request_sha256: str
     path: tuple[Role, ...]
-    recently_credited: Money
+    recently_credited: Money | None
 
 
 class CreditReceipt(BaseModel):

@@ -108,7 +108,8 @@ class CaseEscalated(_Payload):
 
 
 class ApprovalRequested(_Payload):
-    """To operators of one role: a question with its amount; `reminder` counts from 0."""
+    """To operators of one role: a question with its amount; `reminder` counts from 0. `recently_credited` None: earlier
+    credits are in a currency that cannot be added up with this one."""
 
     template: Literal["approval_requested"] = "approval_requested"
     approval_id: str
@@ -116,7 +117,7 @@ class ApprovalRequested(_Payload):
     tenant_id: str
     role: Role
     amount: Money
-    recently_credited: Money
+    recently_credited: Money | None
     question: str
     findings: tuple[str, ...]
     requested_by: str

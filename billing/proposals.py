@@ -17,7 +17,7 @@ class Circumstances(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     disputed: Money
-    recently_credited: Money
+    recently_credited: Money | None
     escalated: bool
     executive_escalation: bool
     systematic: bool

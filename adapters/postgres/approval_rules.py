@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from adapters import operator_keys
-from adapters.postgres.credit_limits import approved_and_unbooked, credited_since
+from adapters.postgres.credit_limits import CreditWindow, approved_and_unbooked
 from adapters.postgres.operators import Operator
 from adapters.postgres.tables import approvals, operators
 from adapters.postgres.tables.effects import ApprovalState
 from billing import authority
-from billing.authority import LADDER, level_for
+from billing.authority import LADDER, level_for, sum_in_words
 from billing.cases import SignedDecision, Verdict
 from billing.corrections import sha256_of
 from billing.effects import Effect, EffectState
@@ -81,13 +81,11 @@ def _outgrown(
 ) -> str | None:
     """Whether the tenant's credits now need more authority than the signer has, whatever they needed when asked (C8)."""
     amount = Money.model_validate(effect.request["amount"])
-    since = now - limits.window
-    given = credited_since(connection, effect.tenant_id or "", since, approved_and_unbooked())
-    total = amount + Money(minor=given, currency=amount.currency)
+    total = CreditWindow(limits, now).with_this(connection, effect.tenant_id or "", amount, approved_and_unbooked())
     needed = level_for(total, limits)
     if authority.may_decide(signer.role, needed):
         return None
     return (
-        f"with this credit the tenant's credits of the last {limits.window.days} days add up to {total}, "
+        f"with this credit the tenant's credits of the last {limits.window.days} days {sum_in_words(total)}, "
         f"which needs {needed}; {signer.operator_id} is {signer.role}"
     )

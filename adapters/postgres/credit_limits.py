@@ -7,16 +7,17 @@ Whatever takes more than one of these locks takes the tenant's first, so nobody 
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, tuple_, union_all
 
 from adapters import operator_keys
 from adapters.postgres.invoices import lock_revisions
 from adapters.postgres.tables import approvals, credit_notes, credits, effects, invoices, operators, tenants
 from adapters.postgres.tables.effects import ApprovalState
-from billing.authority import LADDER, Role, level_for
+from billing.authority import LADDER, Role, level_for, sum_in_words
 from billing.cases import SignedDecision, Verdict
 from billing.corrections import sha256_of
 from billing.effects import Effect, EffectKind, EffectState
@@ -54,15 +55,33 @@ def lock_tenant(connection: Connection, tenant_id: str) -> str:
     return currency
 
 
-def credited_since(connection: Connection, tenant_id: str, since: datetime, pending: ColumnElement[bool]) -> int:
-    """Minor units booked for the tenant since then, and in the `pending` effects, which will be booked."""
-    booked = select(func.coalesce(func.sum(credits.c.amount_minor), 0)).where(
-        credits.c.tenant_id == tenant_id, credits.c.created_at >= since
-    )
-    promised = select(func.coalesce(func.sum(effects.c.amount_minor), 0)).where(
-        effects.c.tenant_id == tenant_id, pending
-    )
-    return int(connection.execute(booked).scalar_one()) + int(connection.execute(promised).scalar_one())
+@dataclass(frozen=True)
+class CreditWindow:
+    """In which time and at which rates a tenant's credits are added up (C8): those of `policy`, up to `now`."""
+
+    policy: CreditPolicy
+    now: datetime
+
+    def given(
+        self, connection: Connection, tenant_id: str, currency: str, pending: ColumnElement[bool]
+    ) -> Money | None:
+        """What was booked for the tenant in the window and what the `pending` effects will book, in one currency; None
+        when a part of it is in a currency that has no planning rate."""
+        booked = select(credits.c.currency, credits.c.amount_minor).where(
+            credits.c.tenant_id == tenant_id, credits.c.created_at >= self.now - self.policy.window
+        )
+        promised = select(effects.c.currency, effects.c.amount_minor).where(effects.c.tenant_id == tenant_id, pending)
+        every = union_all(booked, promised).subquery()
+        by_currency = select(every.c.currency, func.sum(every.c.amount_minor)).group_by(every.c.currency)
+        sums = [Money(minor=int(minor), currency=of) for of, minor in connection.execute(by_currency)]
+        return self.policy.added_up(sums, currency)
+
+    def with_this(
+        self, connection: Connection, tenant_id: str, amount: Money, pending: ColumnElement[bool]
+    ) -> Money | None:
+        """The same together with a credit of `amount`: what is measured against the limits."""
+        given = self.given(connection, tenant_id, amount.currency, pending)
+        return None if given is None else amount + given
 
 
 def room_on_invoice(connection: Connection, invoice_id: str, pending: ColumnElement[bool] | None = None) -> Money:
@@ -112,12 +131,11 @@ def objection_to_sending(
     if missing := len(path_of(connection, effect.op_key)) - len(answered):
         return BillingFailure(FailureCode.NOT_APPROVED, f"{effect.op_key} still needs {missing} approvals")
     ahead = approved_before(effect)
-    already = credited_since(connection, effect.tenant_id or "", now - policy.window, ahead)
-    total = amount + Money(minor=already, currency=amount.currency)
+    total = CreditWindow(policy, now).with_this(connection, effect.tenant_id or "", amount, ahead)
     needed = level_for(total, policy)
     if LADDER.index(needed) > LADDER.index(authority_of(answered)):
         return BillingFailure(
-            FailureCode.STALE_DECISION, f"the tenant's recent credits now add up to {total}, which needs {needed}"
+            FailureCode.STALE_DECISION, f"the tenant's recent credits now {sum_in_words(total)}, which needs {needed}"
         )
     room = room_on_invoice(connection, effect.request["invoice_id"], ahead)
     if amount > room:

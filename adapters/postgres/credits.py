@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Engine, insert, select, update
 from activities.clock import Now, wall_clock
 from activities.ports import ProviderAnswer
 from adapters.postgres.credit_limits import (
+    CreditWindow,
     approved_and_unbooked,
     authority_of,
-    credited_since,
     given_besides_this_document,
     lock_tenant,
     path_of,
@@ -30,7 +30,6 @@ from billing.failures import BillingFailure, FailureCode
 from billing.money import Money
 from billing.policy.bundle import Policy
 from billing.policy.credits import CreditPolicy
-from billing.tenants import Tenant
 
 UNSENT = (EffectState.PROPOSED.value, EffectState.INTENDED.value)
 
@@ -42,10 +41,10 @@ class Credits:
         self._engine = engine
         self._now = now
 
-    def recently_credited(self, tenant: Tenant, since: datetime) -> Money:
+    def recently_credited(self, tenant_id: str, currency: str, policy: CreditPolicy) -> Money | None:
+        window = CreditWindow(policy, self._now())
         with transaction(self._engine) as connection:
-            given = credited_since(connection, tenant.tenant_id, since, approved_and_unbooked())
-        return Money(minor=given, currency=tenant.currency)
+            return window.given(connection, tenant_id, currency, approved_and_unbooked())
 
     def already_credited(self, invoice_id: str) -> Money:
         """Credit notes that this document already restates are not counted again."""
@@ -53,7 +52,7 @@ class Credits:
             return given_besides_this_document(connection, invoice_id)
 
     def propose(
-        self, request: CreditRequest, path: Sequence[Role], recently_credited: Money, policy: Policy
+        self, request: CreditRequest, path: Sequence[Role], recently_credited: Money | None, policy: Policy
     ) -> Proposal:
         """`path` was computed with `recently_credited`; when the tenant's credits have grown since, it is raised to the
         role they need now. Raises CONFLICT when the invoice has not that much left to give back."""
@@ -67,11 +66,9 @@ class Credits:
                     FailureCode.INVALID, f"amount {request.amount}: {request.tenant_id} is billed in {currency}"
                 )
             _no_more_than_was_billed(request, room_on_invoice(connection, request.invoice_id, approved_and_unbooked()))
-            since = self._now() - policy.credits.window
-            booked = credited_since(connection, request.tenant_id, since, approved_and_unbooked())
-            given = Money(minor=booked, currency=currency)
-            grown = given > recently_credited
-            needed = _raised(path, request.amount + given, policy.credits) if grown else tuple(path)
+            window = CreditWindow(policy.credits, self._now())
+            given = window.given(connection, request.tenant_id, currency, approved_and_unbooked())
+            needed = tuple(path) if given == recently_credited else _raised(path, request.amount, given, policy.credits)
             connection.execute(insert(effects).values(_proposed_row(request, needed, given, self._now())))
         return Proposal(request=request, request_sha256=request.sha256(), path=needed, recently_credited=given)
 
@@ -111,7 +108,11 @@ def _frozen(connection: Connection, op_key: str) -> Proposal | None:
         request=CreditRequest.model_validate(row.request),
         request_sha256=row.request_sha256,
         path=path_of(connection, op_key),
-        recently_credited=Money(minor=row.recently_credited_minor, currency=row.currency),
+        recently_credited=(
+            None
+            if row.recently_credited_minor is None
+            else Money(minor=row.recently_credited_minor, currency=row.currency)
+        ),
     )
 
 
@@ -135,14 +136,16 @@ def _no_more_than_was_billed(request: CreditRequest, room: Money) -> None:
         )
 
 
-def _raised(path: Sequence[Role], total: Money, policy: CreditPolicy) -> tuple[Role, ...]:
-    needed = level_for(total, policy)
+def _raised(path: Sequence[Role], amount: Money, given: Money | None, policy: CreditPolicy) -> tuple[Role, ...]:
+    needed = level_for(None if given is None else amount + given, policy)
     if LADDER.index(needed) <= LADDER.index(authority_of(path)):
         return tuple(path)
     return (*(role for role in path if role not in LADDER), needed)
 
 
-def _proposed_row(request: CreditRequest, path: tuple[Role, ...], given: Money, now: datetime) -> dict[str, object]:
+def _proposed_row(
+    request: CreditRequest, path: tuple[Role, ...], given: Money | None, now: datetime
+) -> dict[str, object]:
     return {
         "op_key": request.op_key,
         "kind": EffectKind.CREDIT.value,
@@ -153,7 +156,7 @@ def _proposed_row(request: CreditRequest, path: tuple[Role, ...], given: Money, 
         "request_sha256": request.sha256(),
         "path": [role.value for role in path],
         "amount_minor": request.amount.minor,
-        "recently_credited_minor": given.minor,
+        "recently_credited_minor": None if given is None else given.minor,
         "currency": request.amount.currency,
         "intended_at": now,
     }

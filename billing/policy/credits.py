@@ -1,7 +1,8 @@
 """How far each role may go with a tenant's money, and how amounts of other currencies compare with those limits."""
 
+from collections.abc import Iterable
 from datetime import timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -49,6 +50,29 @@ class CreditPolicy(BaseModel):
             return amount >= threshold
         rate = self.units_per_reference.get(amount.currency)
         return rate is None or amount.major >= threshold.major * rate
+
+    def added_up(self, amounts: Iterable[Money], currency: str) -> Money | None:
+        """The sum in one currency, each other amount brought in at the planning rates and rounded up to the minor unit,
+        so that nothing slips under a limit; None when a rate is missing: nobody can say how much it is."""
+        total = Money.zero(currency)
+        for amount in amounts:
+            brought_in = self._in(amount, currency)
+            if brought_in is None:
+                return None
+            total += brought_in
+        return total
+
+    def _in(self, amount: Money, currency: str) -> Money | None:
+        if amount.currency == currency:
+            return amount
+        of, into = self._units(amount.currency), self._units(currency)
+        if of is None or into is None:
+            return None
+        minor_unit = Money(minor=1, currency=currency).major
+        return Money.of((amount.major * into / of).quantize(minor_unit, ROUND_CEILING), currency)
+
+    def _units(self, currency: str) -> Decimal | None:
+        return Decimal(1) if currency == self.reference_currency else self.units_per_reference.get(currency)
 
     def exceeds(self, amount: Money, limit: Money) -> bool:
         """The opposite of `within`; an amount that cannot be compared exceeds every limit."""

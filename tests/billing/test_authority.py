@@ -94,6 +94,13 @@ def test_the_sum_of_thirty_days_decides_and_not_the_single_credit(
     assert cumulative(asked) == Money.of(amount, "USD") + Money.of(recently, "USD")
 
 
+def test_credits_that_nobody_can_add_up_need_the_vp() -> None:
+    unknown = CreditQuestion(amount=Money.of("1.00", "USD"), recently_credited=None)
+
+    assert approval_path(unknown, POLICY) == (VP,)
+    assert cumulative(unknown) is None
+
+
 def test_credits_of_two_currencies_are_never_summed() -> None:
     mixed = CreditQuestion(amount=Money.of("10.00", "USD"), recently_credited=Money.of("10.00", "EUR"))
 

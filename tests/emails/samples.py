@@ -164,6 +164,7 @@ def _to_operators(currency: str) -> dict[str, Payload]:
         ),
         "approval_requested": approval,
         "approval_requested.reminder": approval.model_copy(update={"reminder": 1, "requested_by": "agent-1"}),
+        "approval_requested.uncounted": approval.model_copy(update={"recently_credited": None}),
         "judgement_needed": judgement,
         "judgement_needed.reminder": judgement.model_copy(update={"reminder": 3, "findings": ()}),
     }

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Engine, insert, text
+from sqlalchemy import Engine, insert, text, update
 
 from activities.ports import ProviderAnswer, Wire
 from adapters import operator_keys
@@ -90,8 +90,11 @@ class Company:
         """Propose a credit as the runbook would; opens its case when there is none."""
         request = credit_request(amount, step, **changes)
         self.open(request.ticket_id, meters=(f"meter_{request.ticket_id.lower().replace('-', '_')}",))
-        recently = self.credits.recently_credited(self.tenant(request.tenant_id), self.now - STANDARD.credits.window)
+        recently = self.recently_credited(request.tenant_id, request.amount.currency)
         return self.credits.propose(request, path, recently, STANDARD)
+
+    def recently_credited(self, tenant_id: str = "acme", currency: str = "USD") -> Money | None:
+        return self.credits.recently_credited(tenant_id, currency, STANDARD.credits)
 
     def send(self, op_key: str) -> None:
         self.effects.claim(op_key)
@@ -102,6 +105,21 @@ class Company:
         op_key = self.propose(amount, step, **changes).request.op_key
         self.send(op_key)
         return self.credits.book(op_key, ProviderAnswer(provider_id=f"cn_{op_key}"))
+
+    def was_billed_in(self, currency: str, credited: str) -> None:
+        """Until a moment ago the tenant was billed in another currency, and was given something back in it."""
+        self.bill_in(currency)
+        old = invoice(invoice_id="INV-old", number="INV-000007", period="2026-09", currency=currency)
+        self.invoices.issue(old)
+        proposal = self.propose(credited, ticket_id="T-0", currency=currency, invoice_id="INV-old", period="2026-09")
+        op_key = proposal.request.op_key
+        self.effects.freeze(op_key, Wire(call="credit", params={"amount": 1}), self.now)
+        self.credits.book(op_key, ProviderAnswer(provider_id=f"cn_{op_key}"))
+        self.bill_in("USD")
+
+    def bill_in(self, currency: str) -> None:
+        with self.engine.begin() as connection:
+            connection.execute(update(tenants).values(currency=currency))
 
     def tenant(self, tenant_id: str) -> Tenant:
         tenant = self.tenants.find(tenant_id)

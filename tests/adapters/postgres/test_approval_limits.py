@@ -39,6 +39,24 @@ def test_a_lead_is_refused_once_the_tenants_credits_have_outgrown_the_limit(
     assert (by_lead.accepted, by_vp.accepted) == (False, True)
 
 
+@pytest.mark.parametrize(
+    ("currency", "credited", "words"),
+    [
+        ("EUR", "91.00", "add up to USD 501.12, which needs vp"),
+        ("CHF", "1.00", "cannot be added up, as some have no planning rate, which needs vp"),
+    ],
+)
+def test_credits_from_before_a_change_of_currency_count_when_somebody_decides(
+    company: Company, asked: PendingApproval, currency: str, credited: str, words: str
+) -> None:
+    company.was_billed_in(currency, credited)
+
+    by_lead, by_vp = company.answer(asked, Role.LEAD), company.answer(asked, Role.VP)
+
+    assert words in by_lead.message
+    assert (by_lead.accepted, by_vp.accepted) == (False, True)
+
+
 def test_the_limits_are_those_of_the_tenants_own_policy(company: Company, asked: PendingApproval) -> None:
     limits = STANDARD.credits.model_copy(
         update={"lead_limit": asked.amount - asked.amount.portion(STANDARD.sla.warn_at)}

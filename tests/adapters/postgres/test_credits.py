@@ -18,7 +18,7 @@ from billing.corrections import CreditReceipt, Destination
 from billing.failures import BillingFailure, FailureCode
 from billing.money import Money
 from billing.policy.standard import STANDARD
-from tests.adapters.postgres.company import ACME, NOON, ORIGINAL, Company, corrected_line, credit_request, invoice
+from tests.adapters.postgres.company import NOON, ORIGINAL, Company, corrected_line, credit_request, invoice
 
 ANSWER = ProviderAnswer(provider_id="cn_1")
 
@@ -194,7 +194,7 @@ def test_credits_of_the_last_thirty_days_add_up(company: Company, days_ago: int,
     company.credit("30.00")
     company.now = NOON
 
-    recently = company.credits.recently_credited(ACME, NOON - STANDARD.credits.window)
+    recently = company.recently_credited()
 
     assert recently == usd(counted)
 
@@ -203,7 +203,40 @@ def test_a_credit_counts_from_its_approval_on_and_a_mere_proposal_does_not(compa
     company.propose("30.00", ticket_id="T-1")
     company.propose("300.00", ticket_id="T-2", path=(Role.LEAD,))
 
-    assert company.credits.recently_credited(ACME, NOON - STANDARD.credits.window) == usd("30.00")
+    assert company.recently_credited() == usd("30.00")
+
+
+@pytest.mark.parametrize(
+    ("currency", "credited", "recently", "path"),
+    [
+        ("EUR", "9.00", "10.00", ()),
+        ("EUR", "36.01", "40.02", (Role.LEAD,)),
+        ("JPY", "1500", "10.00", ()),
+        ("JPY", "6000", "40.00", (Role.LEAD,)),
+        ("JPY", "75000", "500.00", (Role.VP,)),
+    ],
+)
+def test_credits_from_before_a_change_of_currency_count_at_the_planning_rates(
+    company: Company, currency: str, credited: str, recently: str, path: tuple[Role, ...]
+) -> None:
+    company.was_billed_in(currency, credited)
+    company.open("T-1")
+
+    proposal = company.credits.propose(credit_request("20.00"), (), usd("0.00"), STANDARD)
+
+    assert (proposal.recently_credited, proposal.path) == (usd(recently), path)
+
+
+def test_credits_in_a_currency_without_a_planning_rate_leave_the_next_one_to_the_vp(company: Company) -> None:
+    company.was_billed_in("CHF", "1.00")
+    company.open("T-1")
+
+    proposal = company.credits.propose(credit_request("1.00"), (), usd("0.00"), STANDARD)
+    again = company.credits.propose(credit_request("1.00"), (), usd("0.00"), STANDARD)
+
+    assert company.recently_credited() is None
+    assert (proposal.recently_credited, proposal.path) == (None, (Role.VP,))
+    assert again == proposal
 
 
 def test_more_than_the_invoice_has_left_is_not_even_proposed(company: Company) -> None:

@@ -240,6 +240,22 @@ def test_of_two_credits_that_together_exceed_the_runbooks_limit_the_earlier_one_
     assert code_of(stale) is FailureCode.STALE_DECISION
 
 
+@pytest.mark.parametrize(
+    ("currency", "credited", "words"),
+    [("EUR", "9.01", r"add up to USD 50\.02, which needs lead"), ("CHF", "1.00", "cannot be added up, .* needs vp")],
+)
+def test_a_credit_is_stale_once_credits_in_the_tenants_old_currency_exceed_the_limit(
+    company: Company, currency: str, credited: str, words: str
+) -> None:
+    company.propose("40.00")
+    company.was_billed_in(currency, credited)
+
+    with pytest.raises(BillingFailure, match=words) as stale:
+        company.effects.claim(CREDIT)
+
+    assert code_of(stale) is FailureCode.STALE_DECISION
+
+
 def test_a_credit_that_no_longer_fits_the_invoice_is_stale(company: Company) -> None:
     proposals = [company.propose("600.00", ticket_id=f"T-{n}", path=(Role.VP,), lines=()) for n in (1, 2)]
     for number, proposal in enumerate(proposals, start=1):
