@@ -4,7 +4,7 @@ from typing import Any
 
 import structlog
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from billing.failures import BillingFailure, FailureCode
@@ -14,12 +14,10 @@ log = structlog.get_logger("activities")
 # Long provider messages would bloat histories; nobody reads past this.
 LONGEST_MESSAGE = 2_000
 
-# Expected while a provider or the database is away: retried quietly, counted, no stack trace.
-_EXPECTED = frozenset({FailureCode.PROVIDER_BUSY, FailureCode.UNAVAILABLE, FailureCode.OUTCOME_UNKNOWN})
-
 
 class FailureBoundary(Interceptor):
-    """Worker interceptor: a `BillingFailure` becomes an `ApplicationError` whose type is its code; others pass through."""
+    """Worker interceptor: a `BillingFailure` becomes an `ApplicationError` whose type is its code and one warning in the
+    log; what nobody foresaw passes through, and the SDK logs its traceback."""
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         return _Translating(next)
@@ -38,11 +36,12 @@ class _Translating(ActivityInboundInterceptor):
         try:
             result = await super().execute_activity(input)
         except BillingFailure as failure:
-            report = log.info if failure.code in _EXPECTED else log.warning
+            why = failure.for_us[:LONGEST_MESSAGE]
             _count(info.activity_type, failure.code)
-            report("activity failed", **words, code=failure.code.value, why=failure.for_us[:LONGEST_MESSAGE])
+            log.warning("activity failed", **words, code=failure.code.value, why=why)
+            # Benign means to the SDK: told already. It neither logs the traceback nor counts it as a defect of ours.
             raise ApplicationError(
-                failure.for_us[:LONGEST_MESSAGE], type=failure.code.value, non_retryable=failure.final
+                why, type=failure.code.value, non_retryable=failure.final, category=ApplicationErrorCategory.BENIGN
             ) from failure
         log.info("activity done", **words)
         return result

@@ -1,6 +1,7 @@
 """Writing letters: to the customer, or to every operator of a role; each letter once, by its key."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -68,9 +69,9 @@ class Letters:
 
     @activity.defn(name="write_to_operators", no_thread_cancel_exception=True)
     def to_operators(self, order: LetterToOperators) -> Posted:
-        """Send one letter to each operator of the role, each once, whatever interrupts the round. One mailbox that
+        """Send one letter to each mailbox of the role's operators, each once, whatever interrupts the round. One that
         cannot take it now keeps nobody else waiting: the round is finished before it is tried again."""
-        recipients = self._holders(order.role)
+        recipients = _once_each(self._holders(order.role))
         if not recipients:
             return Posted.NOBODY
         outcomes, failures = [], []
@@ -146,6 +147,15 @@ def _letter(case: OpenedCase, name: str, recipient: Recipient, payload: Payload)
     )
 
 
+def _once_each(recipients: Iterable[Recipient]) -> list[Recipient]:
+    """One recipient for each mailbox, the first; operators may share one."""
+    by_mailbox: dict[str, Recipient] = {}
+    for recipient in recipients:
+        by_mailbox.setdefault(recipient.email.casefold(), recipient)
+    return list(by_mailbox.values())
+
+
 def _tag(recipient: Recipient) -> str:
-    """Tells the copies of one letter apart without putting an address into a key."""
-    return hashlib.sha256(recipient.email.encode()).hexdigest()[:10]
+    """Tells the copies of one letter apart without putting an address into a key. It covers the name, which the letter
+    greets: whoever shares a mailbox and is first in it from today on gets a letter of their own, never a conflict."""
+    return hashlib.sha256(f"{recipient.name}\n{recipient.email}".encode()).hexdigest()[:10]

@@ -227,15 +227,17 @@ class Dispute(DisputeAgreement):
             self.note(f"the outcome could not be noted on the ticket: {words_of(error)}")
 
     async def _turn_away(self, ending: Ending) -> Ending:
-        """A ticket that never becomes a case: say why, to the customer and, when it is unusable, to the leads."""
+        """A ticket that never becomes a case: say why, to the customer and, when it is unusable, to the leads. Corrected
+        and turned away again it is told the new reason; the same reason is told once."""
         self.ending, self.over = ending, True
         self.labels.show(runbook="dispute", tenant=self.ticket.tenant_id, category=self.ticket.category)
         self.note(f"{ending}{f': {why}' if (why := ' '.join(self.case.problems) or self.case.duplicate_of) else ''}")
         if ending is not Ending.ALREADY_CLOSED:
-            await self.write_to_customer("turned-away", letters.closed(self.case, ending))
+            answer = letters.closed(self.case, ending)
+            await self.write_to_customer(f"turned-away-{letters.digest(answer)}", answer)
         if ending is Ending.NOT_ACCEPTED:
             notice = letters.handed_over(self.case, "intake", " ".join(self.case.problems))
-            await self.write_to_operators("not-accepted", Role.LEAD, notice)
+            await self.write_to_operators(f"not-accepted-{letters.digest(notice)}", Role.LEAD, notice)
         self.move(Stage.CLOSED, "nothing")
         await wait_for(workflow.all_handlers_finished)
         return ending

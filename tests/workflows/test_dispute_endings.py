@@ -144,6 +144,25 @@ async def test_a_ticket_that_cannot_be_a_case_is_turned_away_with_the_reason(off
     assert office.postman.sent == ["dispute_closed", "handed_over", "handed_over"]
 
 
+async def test_a_corrected_ticket_that_is_turned_away_again_is_told_the_new_reason_and_an_old_one_once(
+    office: Office,
+) -> None:
+    acme = office.world.tenant("acme")
+    ticket = office.ticket(acme, period="2031-01")
+    earlier = ticket.model_copy(update={"period": "2020-01"})
+
+    for sent in (ticket, earlier, earlier):
+        await (await office.takes(Opening(ticket=sent))).ending()
+
+    told = [
+        letter.letter.payload.explanation
+        for letter in office.postman.mailbox
+        if letter.letter.payload.template == "dispute_closed"
+    ]
+    assert ["2031-01" in words for words in told] == [True, False]
+    assert office.postman.sent.count("handed_over") == 4
+
+
 async def test_a_resolved_ticket_that_comes_again_is_answered_from_the_books(office: Office) -> None:
     acme = office.world.tenant("acme", duplicated=480)
     case = await office.opens(acme, disputed="48.00")

@@ -106,13 +106,14 @@ def posted_in_the_end(server: MailServer, write: Callable[[], Posted]) -> Posted
 
 @dataclass
 class Leads:
-    """Two leads; the first one's mailbox is full."""
+    """The leads by name with their addresses; a mailbox that is full takes nothing."""
 
-    full: str = "lead-1@ops.example"
+    addresses: dict[str, str]
+    full: str = ""
     reached: list[str] = field(default_factory=list)
 
     def recipients(self, role: Role) -> list[Recipient]:
-        return [Recipient(name="lead", email=f"lead-{number}@ops.example") for number in (1, 2)]
+        return [Recipient(name=name, email=email) for name, email in sorted(self.addresses.items())]
 
     def role_of(self, operator_id: str) -> Role | None:
         return Role.LEAD
@@ -121,19 +122,45 @@ class Leads:
         if letter.to.email == self.full:
             raise BillingFailure(FailureCode.PROVIDER_BUSY, "the mailbox is full")
         self.reached.append(letter.to.email)
-        return ProviderAnswer(provider_id="<1@billing.example>")
+        return ProviderAnswer(provider_id=f"<{len(self.reached)}@billing.example>")
+
+    @property
+    def notified(self) -> Callable[[], Posted]:
+        letters = Letters(self, FakeEffects(), self, lambda: NOW)
+        notice = LetterToOperators(case=a_case(), name="sample", role=Role.LEAD, payload=payloads("USD")["handed_over"])
+        return lambda: letters.to_operators(notice)
 
 
 def test_one_full_mailbox_keeps_no_notice_from_the_others() -> None:
-    leads = Leads()
-    letters = Letters(leads, FakeEffects(), leads, lambda: NOW)
-    notice = LetterToOperators(case=a_case(), name="sample", role=Role.LEAD, payload=payloads("USD")["handed_over"])
+    leads = Leads({"lead-1": "lead-1@ops.example", "lead-2": "lead-2@ops.example"}, full="lead-1@ops.example")
+    notify = leads.notified
 
     for _ in range(2):
         with pytest.raises(BillingFailure, match="the mailbox is full"):
-            letters.to_operators(notice)
+            notify()
 
     assert leads.reached == ["lead-2@ops.example"]
+
+
+def test_operators_who_share_a_mailbox_find_one_letter_in_it() -> None:
+    shared = {"lead-1": "leads@ops.example", "lead-2": "Leads@ops.example", "lead-3": "lead-3@ops.example"}
+    leads = Leads(shared)
+
+    posted = leads.notified()
+
+    assert posted is Posted.SENT
+    assert leads.reached == ["leads@ops.example", "lead-3@ops.example"]
+
+
+def test_an_operator_who_joins_a_mailbox_between_two_tries_holds_no_notice_up() -> None:
+    leads = Leads({"lead-2": "leads@ops.example", "lead-3": "lead-3@ops.example"}, full="lead-3@ops.example")
+    notify = leads.notified
+    with pytest.raises(BillingFailure, match="the mailbox is full"):
+        notify()
+    leads.addresses["lead-1"], leads.full = "leads@ops.example", ""
+
+    assert notify() is Posted.SENT
+    assert leads.reached == ["leads@ops.example", "leads@ops.example", "lead-3@ops.example"]
 
 
 @pytest.mark.parametrize("dies", ["never", "before", "after"])
