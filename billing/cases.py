@@ -9,13 +9,16 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from billing.authority import Role
 from billing.calendars import BusinessCalendar
 from billing.clocks import Clock
-from billing.disputes import Category, Resolution, Severity, Text, Ticket
+from billing.disputes import Category, Resolution, Severity, Sha256, Text, Ticket
 from billing.money import Money
 from billing.policy.bundle import Policy
+from billing.spelling import Spelled
 from billing.tenants import Tenant
 
 Reason = Annotated[str, StringConstraints(min_length=3, max_length=2_000, strip_whitespace=True)]
-OperatorId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9@._-]{0,126}$")]
+OperatorId = Annotated[
+    str, Spelled(r"[a-z0-9][a-z0-9@._-]{0,126}", "write the operator's id, such as lead-7@ops.example")
+]
 
 
 class Stage(StrEnum):
@@ -153,7 +156,7 @@ class SignedDecision(_Message):
     """An operator's answer to one approval request, bound to the SHA-256 of the frozen request by an Ed25519 signature."""
 
     approval_id: str
-    request_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    request_sha256: Sha256
     verdict: Verdict
     operator_id: OperatorId
     reason: Annotated[str, StringConstraints(max_length=2_000)] = ""

@@ -8,13 +8,33 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from billing.money import Currency, Money
 from billing.periods import BillingMonth
+from billing.spelling import Spelled
 from billing.tenants import MeterName, TenantId
 
-TicketId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+TicketId = Annotated[
+    str,
+    Spelled(
+        r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "write letters, digits, '.', '_' or '-', at most 64, a letter or digit first"
+    ),
+]
 Text = Annotated[str, StringConstraints(max_length=20_000)]
 # One printable line: what may stand in a mail header or a table without breaking either.
-Line = Annotated[str, StringConstraints(max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Email = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s<>,;\"\x00-\x1f]+@[^@\s<>,;\"\x00-\x1f]+$")]
+Line = Annotated[
+    str,
+    StringConstraints(max_length=300),
+    Spelled(r"[^\x00-\x1f\x7f]*", "write one line without control characters"),
+]
+Email = Annotated[
+    str,
+    StringConstraints(max_length=254),
+    Spelled(r"[^@\s<>,;\"\x00-\x1f]+@[^@\s<>,;\"\x00-\x1f]+", "write one address, such as accounts@acme.example"),
+]
+Sha256 = Annotated[str, Spelled(r"[0-9a-f]{64}", "write the SHA-256 as 64 digits and small letters from a to f")]
+Link = Annotated[
+    str,
+    StringConstraints(max_length=2000),
+    Spelled(r"https?://[^\s]+", "write a link that starts with https:// or http://, without spaces"),
+]
 
 
 class Category(StrEnum):
@@ -66,8 +86,8 @@ class Attachment(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Line
-    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
-    link: Annotated[str, StringConstraints(max_length=2000, pattern=r"^https?://[^\s]+$")] | None = None
+    sha256: Sha256 | None = None
+    link: Link | None = None
 
 
 class Requester(BaseModel):

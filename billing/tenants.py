@@ -3,10 +3,11 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict
 
 from billing.money import Currency
 from billing.periods import ZoneName
+from billing.spelling import Spelled
 
 
 class Tier(StrEnum):
@@ -17,8 +18,12 @@ class Tier(StrEnum):
     FREE = "free"
 
 
-TenantId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-MeterName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+TenantId = Annotated[
+    str, Spelled(r"[a-z0-9][a-z0-9-]{0,62}", "write the customer's id as it stands on the invoice, such as acme")
+]
+MeterName = Annotated[
+    str, Spelled(r"[a-z][a-z0-9_]{0,62}", "write the meter's name as it stands on the invoice, such as api_calls")
+]
 
 
 class Tenant(BaseModel):

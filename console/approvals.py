@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from billing.cases import DecisionReceipt, PendingApproval, Verdict
 from billing.failures import BillingFailure, FailureCode
+from billing.spelling import Spelled
 from console.desk import AtDesk, Desk
 from console.errors import Refusal
 from console.operators import MayDecide, Signed, SignedIn
@@ -19,7 +20,11 @@ log = structlog.get_logger("console")
 router = APIRouter(tags=["approvals"])
 
 # An id with slashes, as lists show it.
-ApprovalId = Annotated[str, Path(pattern=r"^[\x21-\x7e]{1,300}$", examples=["dispute/T-1042/credit/r1.1/a1"])]
+ApprovalId = Annotated[
+    str,
+    Spelled(r"[\x21-\x7e]{1,300}", "name the approval as GET /approvals lists it"),
+    Path(examples=["dispute/T-1042/credit/r1.1/a1"]),
+]
 
 
 @router.get("/approvals")

@@ -23,6 +23,8 @@ from billing.cases import (
 from billing.disputes import Ticket
 from billing.failures import BillingFailure, FailureCode
 from billing.money import Money
+from billing.spelling import Spelled
+from billing.tenants import TenantId
 from console.desk import AtDesk
 from console.errors import FieldError, Refusal
 from console.operators import MayConverse, MayDeEscalate, MayJudge, MayRepair, SignedIn
@@ -37,9 +39,14 @@ router = APIRouter(tags=["cases"])
 # How far back the summary looks when nobody says: the window in which patterns are looked for (D10).
 SUMMARY_WINDOW = timedelta(days=30)
 
-CaseId = Annotated[str, Path(pattern=r"^dispute/[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", examples=["dispute/T-1042"])]
+CaseId = Annotated[
+    str,
+    Spelled(r"dispute/[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "name the case as lists show it, such as dispute/T-1042"),
+    Path(examples=["dispute/T-1042"]),
+]
 # The same key again returns the first answer instead of doing it again.
-RequestId = Annotated[str | None, Header(alias="Idempotency-Key", pattern=r"^[\x21-\x7e]{1,100}$")]
+Key = Annotated[str, Spelled(r"[\x21-\x7e]{1,100}", "write 1 to 100 visible ASCII characters without spaces")]
+RequestId = Annotated[Key | None, Header(alias="Idempotency-Key")]
 
 
 class Told(BaseModel):
@@ -54,7 +61,7 @@ async def list_cases(
     desk: AtDesk,
     operator: SignedIn,
     open_only: Annotated[bool, Query(alias="open")] = True,
-    tenant_id: Annotated[str | None, Query(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")] = None,
+    tenant_id: TenantId | None = None,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
 ) -> list[CaseLine]:
     """Cases, the newest first; with `open=false` the closed ones too."""

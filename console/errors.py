@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 from starlette.exceptions import HTTPException
 
 from billing.failures import BillingFailure, FailureCode
 from billing.redaction import redact_card_numbers
+from starters.flaws import in_words, place_of, shown, value_of, worth_telling
 
 log = structlog.get_logger("console")
 
 # When to come back after an outage: long enough for a restart, short against any SLA.
 RETRY_AFTER_SECONDS = 15
-_LONGEST_VALUE, _LONGEST_MESSAGE = 80, 300
+_LONGEST_MESSAGE = 300
+# Whoever sends thousands of wrong fields is told of the first.
+_MOST_FIELDS = 50
 
 STATUS_OF: Mapping[FailureCode, int] = {
     FailureCode.NOT_FOUND: 404,
@@ -40,7 +43,7 @@ class FieldError(BaseModel):
 
     field: str
     value: str
-    message: str
+    message: Annotated[str, AfterValidator(redact_card_numbers)]
 
 
 class ErrorBody(BaseModel):
@@ -73,28 +76,21 @@ class Refusal(HTTPException):
         fields: Sequence[FieldError] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(status, message, dict(headers or {}))
-        self.answer = ErrorAnswer(error=ErrorBody(code=code, message=message, fields=list(fields)))
+        words = redact_card_numbers(message)
+        super().__init__(status, words, dict(headers or {}))
+        self.answer = ErrorAnswer(error=ErrorBody(code=code, message=words, fields=list(fields)))
 
 
-def field_errors(flaws: Iterable[Mapping[str, Any]], *, within: int = 0) -> list[FieldError]:
+def field_errors(flaws: Sequence[Mapping[str, Any]], *, within: int = 0) -> list[FieldError]:
     """Pydantic's findings as field errors; `within` parts of each location are ours and not the sender's."""
     return [
         FieldError(
-            field=".".join(str(part) for part in flaw["loc"][within:]) or "body",
-            value=shown(flaw.get("input")),
-            message=shown(str(flaw["msg"]).removeprefix("Value error, "), longest=_LONGEST_MESSAGE),
+            field=place_of(flaw, within=within) or "body",
+            value=value_of(flaw),
+            message=shown(in_words(flaw), longest=_LONGEST_MESSAGE),
         )
-        for flaw in flaws
+        for flaw in worth_telling(flaws[:_MOST_FIELDS])
     ]
-
-
-def shown(value: object, longest: int = _LONGEST_VALUE) -> str:
-    """Sent words as an error may repeat them: short, without card numbers; structures are only named."""
-    if isinstance(value, (dict, list)):
-        return "{...}" if isinstance(value, dict) else "[...]"
-    text = redact_card_numbers(str(value))
-    return text if len(text) <= longest else f"{text[:longest]}..."
 
 
 def explain_errors(app: FastAPI) -> None:

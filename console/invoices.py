@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
+from billing.disputes import Line
 from billing.invoices import Invoice
 from console.desk import AtDesk
 from console.operators import SignedIn
@@ -12,7 +13,9 @@ from console.operators import SignedIn
 router = APIRouter(tags=["invoices"])
 
 # A number may hold slashes, as it stands on the paper.
-Document = Annotated[str, Path(description="the document's id or its number", examples=["INV-2026-10-0001"])]
+Document = Annotated[
+    Line, Path(min_length=1, description="the document's id or its number", examples=["INV-2026-10-0001"])
+]
 
 
 @router.get(

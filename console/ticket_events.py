@@ -91,7 +91,7 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        flaws = error.errors(include_url=False, include_context=False)
+        flaws = error.errors(include_url=False)
         if flaws[0]["type"] == "json_invalid":
             raise Refusal(
                 400, "malformed_json", f"the body is not JSON: {flaws[0]['msg'].removeprefix('Invalid JSON: ')}"

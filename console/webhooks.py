@@ -17,7 +17,7 @@ from billing.cases import Opening
 from billing.disputes import Ticket, case_id
 from billing.failures import BillingFailure, FailureCode
 from console.desk import AtDesk, Desk
-from console.errors import FieldError, Refusal, shown
+from console.errors import FieldError, Refusal
 from console.signatures import (
     SIGNATURE_HEADER,
     TIMESTAMP_HEADER,
@@ -35,6 +35,7 @@ from console.ticket_events import (
     read_zendesk_event,
 )
 from starters import disputes
+from starters.flaws import shown
 from starters.intake import is_registered, problems
 
 log = structlog.get_logger("console")

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from billing.cases import Reason
 from billing.disputes import Resolution, Text
 from billing.money import Currency
+from billing.spelling import Spelled
 
 
 class _Wish(BaseModel):
@@ -36,7 +37,9 @@ class JudgementWish(_Wish):
     """A person's resolution; `amount` in major units as text, such as "120.00", zero when the bill is right."""
 
     resolution: Resolution
-    amount: Annotated[str, StringConstraints(pattern=r"^\d{1,12}(\.\d{1,3})?$")] = "0"
+    amount: Annotated[
+        str, Spelled(r"[0-9]{1,12}(\.[0-9]{1,3})?", 'write an amount of zero or more, such as "120.00"')
+    ] = "0"
     currency: Currency
     reason: Reason
     goodwill: bool = False

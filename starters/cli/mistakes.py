@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import typer
@@ -16,20 +17,19 @@ from typer.core import TyperGroup
 from billing.failures import BillingFailure, FailureCode
 from settings import SettingsError
 from starters.cli.terminal import clean, complain
+from starters.flaws import in_words, place_of, value_of, worth_telling
 from starters.permissions import NotAllowedError, UnknownOperatorError
 
 FAILED, BAD_INPUT = 1, 2
-_LONGEST_VALUE = 80
-# What a pattern means, by the last part of a field's name.
-_IN_WORDS = {
-    "ticket_id": "write letters, digits, '.', '_' or '-', at most 64, beginning with a letter or digit",
-    "tenant_id": "write the customer's id as it stands on the invoice",
-    "operator_id": "write small letters, digits, '@', '.', '_' or '-', such as lead-7@ops.example",
-    "email": "write one address, such as accounts@acme.example",
-    "name": "write one line of printable characters",
-    "subject": "write one line of printable characters",
+# What the fields of messages are typed as, where the command does not say.
+_TYPED_AS = {
+    "text": "--text",
+    "reason": "--reason",
+    "reply_id": "--reply-id",
+    "operator_id": "OPERATOR",
+    "email": "--email",
+    "name": "--name",
 }
-
 _IN_A_SANDBOX = "Is the stack running? `runbooks up` starts one here; --data DIR or RUNBOOKS_... name another."
 
 
@@ -37,17 +37,15 @@ class BadInputError(Exception):
     """Something a person typed; the message names it and says what to do."""
 
 
-def field_by_field(error: ValidationError, names: dict[str, str] | None = None) -> BadInputError:
+def field_by_field(error: ValidationError, names: Mapping[str, str] | None = None) -> BadInputError:
     """Pydantic's findings as one line a field; `names` are the options that the fields are given by."""
     lines = []
-    for flaw in error.errors(include_url=False, include_context=False):
-        field = ".".join(str(part) for part in flaw["loc"]) or "input"
-        why = flaw["msg"].removeprefix("Value error, ")
-        if flaw["type"] == "string_pattern_mismatch":
-            why = _IN_WORDS.get(str(flaw["loc"][-1]), why)
-        given = "" if flaw["type"] == "missing" or isinstance(flaw["input"], (dict, list)) else flaw["input"]
-        lines.append(f"{(names or {}).get(field, field)} {clean(given)[:_LONGEST_VALUE] if given != '' else ''}: {why}")
-    return BadInputError("\n".join(line.replace(" :", ":") for line in lines))
+    for flaw in worth_telling(error.errors(include_url=False)):
+        field = place_of(flaw) or "input"
+        known = (names or {}).get(field) or (names or {}).get(field.partition(".")[0], field)
+        given = "" if isinstance(flaw["input"], (dict, list)) else value_of(flaw)
+        lines.append(f"{known}{f' {clean(given)}' if given else ''}: {in_words(flaw)}")
+    return BadInputError("\n".join(lines))
 
 
 class Commands(TyperGroup):
@@ -81,7 +79,7 @@ def _words(error: Exception) -> str:
         case BillingFailure() | BadInputError() | UnknownOperatorError() | NotAllowedError():
             return str(error)
         case ValidationError():
-            return str(field_by_field(error))
+            return str(field_by_field(error, _TYPED_AS))
         case OSError():
             return f"{error.filename or 'a file'}: {os.strerror(error.errno) if error.errno else error}"
         case _:

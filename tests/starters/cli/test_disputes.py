@@ -77,7 +77,9 @@ async def test_a_ticket_is_read_from_a_file_or_a_pipe(
         ({"billed": "1.001"}, "decimal places that USD knows"),
         ({"currency": "EUR"}, "--currency: EUR is not what acme is billed in"),
         ({"currency": "XXX"}, "--currency XXX: "),
+        ({"claimed": "4111 1111 1111 1111 dollars"}, "--claimed [card number removed] dollars: "),
         ({"tenant": "nobody"}, "--tenant nobody: no such customer"),
+        ({"meter": "API calls"}, "--meter API calls: write the meter's name as it stands on the invoice"),
         ({"meter": "lunches"}, "--meter: lunches is not a meter we bill"),
         ({"period": "October"}, "--period October: "),
         ({"period": "2026-09"}, "--period: acme has no issued invoice for 2026-09"),
@@ -104,9 +106,11 @@ async def test_a_mistake_names_the_option_its_value_and_what_to_do(
         ("{", "this is not JSON"),
         ("[]", "input"),
         ('"ticket"', "input"),
-        ("{}", "ticket_id: Field required"),
+        ("{}", "ticket_id: it is missing"),
         (json.dumps(plain_ticket(claimed_amount="-1")), "claimed_amount -1: "),
-        (json.dumps(plain_ticket(surprise=1)), "surprise 1: "),
+        (json.dumps(plain_ticket(surprise=1)), "surprise 1: there is no such field"),
+        (json.dumps(plain_ticket(category="mood")), "category mood: choose 'usage_calculation'"),
+        (json.dumps(plain_ticket(meters=["API calls"])), "meters.0 API calls: write the meter's name"),
         (json.dumps(plain_ticket(claimed_amount="310.01")), "error: claimed_amount: USD 310.01 is more than"),
         ("x" * 1_000_001, "larger than 1,000,000 characters"),
     ],
@@ -193,7 +197,7 @@ async def test_what_a_case_refuses_is_told_in_its_words(terminal: Terminal) -> N
     assert "nothing was handed over" in repaired[1].stderr
     assert "amount is more than the invoice" in invalid.stderr
     assert "--amount 9.001: " in finer.stderr
-    assert "reason x: " in short.stderr
+    assert "--reason x: write 3 characters or more" in short.stderr
     assert "the case is not escalated" in conflict.stderr
     assert "there is no case dispute/T-none" in still_open.stderr
 
