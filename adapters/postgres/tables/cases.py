@@ -48,7 +48,7 @@ disputes = Table(
     words("period"),
     words("category"),
     Column("meters", ARRAY(Text), nullable=False),
-    Column("invoice_id", ForeignKey("invoices.invoice_id")),
+    Column("invoice_id", ForeignKey("invoices.invoice_id"), index=True),
     minor("disputed_minor"),
     currency(),
     words("severity"),

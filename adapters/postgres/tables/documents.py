@@ -60,11 +60,10 @@ invoices = Table(
     currency(),
     minor("total_minor"),
     moment("issued_at", nullable=True),
-    # Unique: a document is corrected once, by the next revision; the revisions form one chain.
-    Column("corrects", ForeignKey("invoices.invoice_id"), unique=True),
+    Column("corrects", ForeignKey("invoices.invoice_id")),
     Column("provider_invoice_id", Text),
     Column("dispute_note", Text),
-    Column("run_id", ForeignKey("billing_runs.run_id"), index=True),
+    Column("run_id", ForeignKey("billing_runs.run_id")),
     Column("legal_entity_id", ForeignKey("legal_entities.entity_id")),
     Column("service_start", Date),
     Column("service_end", Date),
@@ -73,7 +72,10 @@ invoices = Table(
     minor("applied_credit_minor", server_default=text("0")),
     Column("void_reason", Text),
     UniqueConstraint("tenant_id", "period", "kind", "revision"),
-    Index("ix_invoices_period", "period", "tenant_id"),
+    # A document is corrected once, by the next revision; the revisions form one chain.
+    Index("uq_invoices_corrects", "corrects", unique=True, postgresql_where=text("corrects is not null")),
+    # A month's documents lie together; an entry for each would be paid for twice, when it is drafted and when it is issued.
+    Index("ix_invoices_period", "period", postgresql_using="brin", postgresql_with={"pages_per_range": 16}),
     one_of("status", InvoiceStatus),
     one_of("kind", InvoiceKind),
     currency_code(),
@@ -108,6 +110,7 @@ invoice_lines = Table(
     Column("period_days", SmallInteger),
     Column("rate", Numeric(9, 6)),
     PrimaryKeyConstraint("invoice_id", "number"),
+    Index("ix_invoice_lines_fee_in_advance", "invoice_id", postgresql_where=text("kind = 'fee_in_advance'")),
     one_of("kind", LineKind),
     CheckConstraint("kind <> 'late_usage' or meter is not null", name="usage_names_its_meter"),
 )
