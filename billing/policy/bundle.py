@@ -44,13 +44,7 @@ class Policy(BaseModel):
                         "close_unanswered_after": self.disputes.close_unanswered_after / speed,
                     }
                 ),
-                "approvals": self.approvals.model_copy(
-                    update={
-                        "remind_every": self.approvals.remind_every / speed,
-                        "escalate_after": self.approvals.escalate_after / speed,
-                        "expire_after": self.approvals.expire_after / speed,
-                    }
-                ),
+                "approvals": self.approvals.accelerated(speed),
                 "provider": ProviderPolicy(look_up_after=_divided(self.provider.look_up_after, speed)),
             }
         )

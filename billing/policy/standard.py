@@ -8,6 +8,8 @@ from billing.policy.bundle import Policy
 from billing.policy.credits import CreditPolicy
 from billing.policy.detection import QualityCredit, QualityPolicy, QualityThreshold, UsagePolicy
 from billing.policy.disputes import ApprovalPolicy, DisputePolicy, ProviderPolicy
+from billing.policy.month_end import MonthEndPolicy
+from billing.policy.reconciliation import ReconciliationPolicy
 from billing.policy.sla import Budget, Counts, SlaPolicy, TierCommitment
 from billing.tenants import Tier
 
@@ -88,4 +90,32 @@ STANDARD = Policy(
         ),
         minimum_requests=20,
     ),
+)
+
+RECONCILIATION = ReconciliationPolicy(
+    version="2026-11",
+    share=Decimal("0.005"),
+    minor_units_a_line=1,
+    remind_every=DAY,
+    decide_within=5 * DAY,
+)
+
+# For the whole house; runs are not a matter between us and one tenant.
+MONTH_END = MonthEndPolicy(
+    version="2026-11",
+    starts_at=time(6),
+    catch_up_within=7 * DAY,
+    spike_factor=Decimal(3),
+    median_months=3,
+    lines_at_most=200,
+    total_moves_at_most=Decimal("0.25"),
+    approvals=ApprovalPolicy(remind_every=4 * HOUR, escalate_after=24 * HOUR, expire_after=5 * DAY),
+    shard_size=1_000,
+    shards_at_once=4,
+    shards_before_a_new_run=250,
+    documents_a_batch=25,
+    batches_at_once=8,
+    look_at_holds_every=15 * MINUTE,
+    push_again_after=(5 * MINUTE, HOUR),
+    listed_at_most=50,
 )

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, Text, func, text
 
 from adapters.postgres.tables.columns import metadata, moment, one_of, words
-
-
-class HeldEffect(StrEnum):
-    """What a hold stops."""
-
-    INVOICING = "invoicing"
-    INVOICE_DELIVERY = "invoice_delivery"
-    CHARGING = "charging"
-    SUSPENSION = "suspension"
-    WRITES = "writes"
-
+from billing.holds import HeldEffect
 
 holds = Table(
     "holds",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from sqlalchemy import (
     Boolean,
     CheckConstraint,
@@ -30,25 +28,7 @@ from adapters.postgres.tables.columns import (
     sha256,
     words,
 )
-
-
-class RunState(StrEnum):
-    """Whether a run still works; an abandoned one left no draft behind."""
-
-    WORKING = "working"
-    CLOSED = "closed"
-    ABANDONED = "abandoned"
-
-
-class Outcome(StrEnum):
-    """What a run made of a tenant."""
-
-    RATED = "rated"
-    PARKED = "parked"
-    HELD = "held"
-    ALREADY_INVOICED = "already_invoiced"
-    NOTHING_TO_BILL = "nothing_to_bill"
-
+from billing.month_end import Outcome, RunState
 
 # `policy` is billing.policy.month_end.MonthEndPolicy as the run read it; `cutoff` the closing it billed up to.
 billing_runs = Table(

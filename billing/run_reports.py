@@ -1,0 +1,131 @@
+"""The report of a month end: what finance approves before anything is issued, and how two runs differ."""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from billing.money import Currency, Money
+from billing.month_end import Outcome
+from billing.policy.month_end import MonthEndPolicy
+from billing.wording import counted, percent
+
+
+class Bound(StrEnum):
+    """The safety bounds of a draft."""
+
+    SPIKE = "more than the median allows"
+    NEGATIVE = "negative"
+    ZERO_WITH_USAGE = "zero with usage"
+    TOO_MANY_LINES = "too many lines"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Flag(_Record):
+    """A draft that a person should see: which bound it tripped and by how much."""
+
+    tenant_id: str
+    bound: Bound
+    detail: str
+
+
+class StoppedTenant(_Record):
+    """A tenant that was parked or held, and why; parked ones say what to do."""
+
+    tenant_id: str
+    outcome: Outcome
+    reason: str
+
+
+class CurrencyTotal(_Record):
+    """What is billed in one currency, and what the previous period's invoices of the same kind came to; None without."""
+
+    currency: Currency
+    invoices: int
+    total_minor: int
+    previous_minor: int | None = None
+
+    @property
+    def total(self) -> Money:
+        return Money(minor=self.total_minor, currency=self.currency)
+
+    @property
+    def moved(self) -> Decimal | None:
+        """The change as a share of the previous total, 0.25 for a quarter more; None when there is nothing to compare."""
+        if not self.previous_minor:
+            return None
+        return Decimal(self.total_minor - self.previous_minor) / abs(Decimal(self.previous_minor))
+
+
+class RunReport(_Record):
+    """A checked run. Lists hold the first of each by tenant id; the counts beside them are complete. `digest` is the
+    SHA-256 over every tenant's bill, so that an approval binds each line of them."""
+
+    run_id: str
+    period: str
+    dry_run: bool
+    outcomes: dict[Outcome, int]
+    totals: tuple[CurrencyTotal, ...]
+    flagged: dict[Bound, int] = {}
+    flags: tuple[Flag, ...] = ()
+    stopped: tuple[StoppedTenant, ...] = ()
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+    @property
+    def invoices(self) -> int:
+        return self.outcomes.get(Outcome.RATED, 0)
+
+
+class Change(_Record):
+    """A tenant whose bill differs between two runs; None: it had none."""
+
+    tenant_id: str
+    before: Money | None
+    after: Money | None
+
+
+class CurrencyChange(_Record):
+    """What two runs came to in one currency."""
+
+    currency: Currency
+    before_minor: int
+    after_minor: int
+
+
+class RunDiff(_Record):
+    """How a run differs from another, by the digests of the bills; `changes` lists the largest first."""
+
+    run_id: str
+    against: str
+    same: int
+    only_here: int
+    only_there: int
+    different: int
+    totals: tuple[CurrencyChange, ...] = ()
+    changes: tuple[Change, ...] = ()
+
+
+def review_reasons(report: RunReport, policy: MonthEndPolicy) -> tuple[str, ...]:
+    """Why finance must see the run before it is finalised, in sentences; empty: it passes by itself.
+
+    A change of exactly `total_moves_at_most` passes. A house that bills for the first time has nothing to compare with;
+    later a currency that nobody was billed in before is a change of its own.
+    """
+    tripped = (f"{counted(count, 'draft')}: {bound}" for bound, count in report.flagged.items() if count)
+    return (*tripped, *_moved(report.totals, policy.total_moves_at_most))
+
+
+def _moved(totals: Sequence[CurrencyTotal], at_most: Decimal) -> Iterator[str]:
+    comparable = any(total.previous_minor for total in totals)
+    for total in totals:
+        moved = total.moved
+        if moved is None and comparable and total.total:
+            yield f"{total.currency} is billed for the first time: {total.total}"
+        elif moved is not None and abs(moved) > at_most:
+            previous = Money(minor=total.previous_minor or 0, currency=total.currency)
+            yield f"{total.currency} moved by {percent(moved)}, from {previous} to {total.total}"
