@@ -31,6 +31,7 @@ from adapters.postgres.tables.columns import (
     sha256,
     words,
 )
+from billing.reconciliation import Difference
 
 
 class DocumentKind(StrEnum):
@@ -39,17 +40,6 @@ class DocumentKind(StrEnum):
     INVOICE = "invoice"
     CORRECTED_INVOICE = "corrected_invoice"
     CREDIT_NOTE = "credit_note"
-
-
-class Difference(StrEnum):
-    """How our books and the provider's disagree (P5)."""
-
-    MISSING_AT_PROVIDER = "missing_at_provider"
-    MISSING_IN_BOOKS = "missing_in_books"
-    STATUS = "status"
-    AMOUNT = "amount"
-    CURRENCY = "currency"
-    DUPLICATE = "duplicate"
 
 
 # Printing the same document again gives the same bytes, so the hash is all that has to be kept for good.
