@@ -23,6 +23,18 @@ SECRETS = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
 }
 
+# Ours among the compose file's services.
+PARTS = ("worker", "console")
+# What production does not set here, and where it is decided instead.
+SET_ELSEWHERE = {
+    "RUNBOOKS_TEMPORAL_API_KEY",  # a hosted Temporal takes the place of this file's own
+    "RUNBOOKS_TEMPORAL_TLS",
+    "RUNBOOKS_TASK_QUEUE",  # the default
+    "RUNBOOKS_STRIPE_API_BASE",  # a simulator's
+    "RUNBOOKS_SPEED",  # the sandbox's
+    "RUNBOOKS_EVIDENCE_DIR",  # the image's
+}
+
 
 def compose_command() -> list[str] | None:
     for words in (["docker", "compose"], ["docker-compose"]):
@@ -50,6 +62,30 @@ def test_every_setting_in_the_compose_file_is_one_we_read() -> None:
     unknown = {name for name in named if name.removeprefix(PREFIX).lower() not in Settings.model_fields}
 
     assert not unknown
+
+
+def test_every_part_is_given_the_settings_that_it_reads() -> None:
+    services = yaml.safe_load(COMPOSE.read_text())["services"]
+    table = (HERE / "docs" / "operations.md").read_text()
+
+    missing = [
+        f"{name} for the {part}"
+        for name, readers in re.findall(rf"^\| `({PREFIX}\w+)` \|.*\| ([a-z, 0-9]+) \|$", table, re.MULTILINE)
+        for part in PARTS
+        if ({part, "all"} & set(re.split(r", | ", readers))) and name not in services[part]["environment"]
+    ]
+
+    assert not [one for one in missing if one.split()[0] not in SET_ELSEWHERE]
+
+
+def test_only_the_worker_holds_the_key_to_the_support_desk() -> None:
+    services = yaml.safe_load(COMPOSE.read_text())["services"]
+
+    holders = {
+        name for name, service in services.items() if f"{PREFIX}ZENDESK_API_TOKEN" in service.get("environment", {})
+    }
+
+    assert holders == {"worker"}
 
 
 def test_production_registers_the_search_attributes_that_the_runbooks_set() -> None:
