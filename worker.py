@@ -130,6 +130,7 @@ def activities(ports: Ports) -> tuple[list[Activity], list[Activity]]:
         approvals.expire,
         letters.to_customer,
         letters.to_operators,
+        letters.notify,
         closing.record,
         closing.note,
         Operators(ports.operators).objection,

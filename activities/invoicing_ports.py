@@ -3,7 +3,6 @@
 Every method works set-wise on many tenants. Tenants, and the ranges of them, are ordered by id in the `C` collation.
 """
 
-from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Protocol
 
@@ -105,7 +104,7 @@ class RollUps(Protocol):
 
 
 class InvoicePush(Protocol):
-    """Issued documents at the payment provider, for `send_once`; see `activities/invoice_push.py`."""
+    """Issued documents at the payment provider."""
 
     def push(self, run_id: str, batch: Shard, heartbeat: Heartbeat) -> BatchResult:
         """Bring the batch's documents to the provider, each once; those it refuses are left with why."""
@@ -114,5 +113,12 @@ class InvoicePush(Protocol):
 class DocumentPress(Protocol):
     """Documents as PDF."""
 
-    def print(self, invoice_ids: Sequence[str], heartbeat: Heartbeat) -> int:
-        """Print each once and keep its hash; answers how many were printed now."""
+    def print(self, run_id: str, batch: Shard, heartbeat: Heartbeat) -> BatchResult:
+        """Print each document of the batch that is not printed yet, and keep its hash."""
+
+
+class InvoiceCourier(Protocol):
+    """Documents by email."""
+
+    def deliver(self, run_id: str, batch: Shard, heartbeat: Heartbeat) -> BatchResult:
+        """Send each document of the batch once; holds on invoice delivery and refused mail leave theirs behind."""

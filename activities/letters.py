@@ -1,7 +1,7 @@
 """Writing letters: to the customer, or to every operator of a role; each letter once, by its key."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -39,6 +39,18 @@ class LetterToOperators(BaseModel):
     payload: Payload
 
 
+class Notice(BaseModel):
+    """A letter to everyone who holds `role` about work that is no case of a customer, such as a month end; `case_id` is
+    what it is filed under and `name` its step there."""
+
+    model_config = ConfigDict(frozen=True)
+
+    case_id: str
+    name: str
+    role: Role
+    payload: Payload
+
+
 class Posted(StrEnum):
     """What became of a letter: on its way, refused by the recipient's server, nobody to write to, or not known."""
 
@@ -71,14 +83,23 @@ class Letters:
     def to_operators(self, order: LetterToOperators) -> Posted:
         """Send one letter to each mailbox of the role's operators, each once, whatever interrupts the round. One that
         cannot take it now keeps nobody else waiting: the round is finished before it is tried again."""
-        recipients = _once_each(self._holders(order.role))
+        return self._post_to_all(
+            order.role, lambda to: _letter(order.case, f"{order.name}/{_tag(to)}", to, order.payload)
+        )
+
+    @activity.defn(name="write_notice", no_thread_cancel_exception=True)
+    def notify(self, notice: Notice) -> Posted:
+        """The same for what is no case of a customer."""
+        return self._post_to_all(notice.role, lambda to: _copy(notice, to))
+
+    def _post_to_all(self, role: Role, letter_to: Callable[[Recipient], Letter]) -> Posted:
+        recipients = _once_each(self._holders(role))
         if not recipients:
             return Posted.NOBODY
         outcomes, failures = [], []
         for recipient in recipients:
             try:
-                letter = _letter(order.case, f"{order.name}/{_tag(recipient)}", recipient, order.payload)
-                outcomes.append(self._post_once(letter))
+                outcomes.append(self._post_once(letter_to(recipient)))
             except BillingFailure as failure:
                 failures.append(failure)
         if failures:
@@ -144,6 +165,16 @@ def _letter(case: OpenedCase, name: str, recipient: Recipient, payload: Payload)
         tenant_id=case.tenant.tenant_id if case.tenant else None,
         to=recipient,
         payload=payload,
+    )
+
+
+def _copy(notice: Notice, recipient: Recipient) -> Letter:
+    return Letter(
+        op_key=f"{notice.case_id}/letter/{notice.name}/{_tag(recipient)}",
+        case_id=notice.case_id,
+        tenant_id=None,
+        to=recipient,
+        payload=notice.payload,
     )
 
 

@@ -95,6 +95,13 @@ class Shard(_Record):
     last: str
 
 
+class ShardOrder(_Record):
+    """Work on one range of a run's tenants, or of their documents."""
+
+    run_id: str
+    shard: Shard
+
+
 class BillingRun(_Record):
     """A run as it was opened, `run_id` being `<period>#<sequence>`. `over_at` is when the last tenant's service period
     ends; `tenants` how many there are to look at."""

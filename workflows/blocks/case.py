@@ -1,4 +1,4 @@
-"""What every case has: a timeline, labels for the lists, letters that never hold it up, and a hand-over to a person."""
+"""What every runbook has: a timeline, labels for the lists, and letters that never hold it up; and what a case adds."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Coroutine
@@ -9,7 +9,7 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from activities.letters import Letters, LetterToCustomer, LetterToOperators, Posted
+from activities.letters import Letters, LetterToCustomer, LetterToOperators, Notice, Posted
 from billing.authority import Role
 from billing.cases import OpenedCase
 from billing.emails import Payload
@@ -22,10 +22,8 @@ from workflows.blocks.waiting import wait_until
 PATIENCE = timedelta(minutes=1)
 
 
-class Case:
-    """The base of a runbook; subclasses tell their story by overriding `show`."""
-
-    case: OpenedCase
+class Runbook:
+    """The base of every runbook; subclasses tell their story by overriding `show`."""
 
     def __init__(self) -> None:
         self.timeline = Timeline()
@@ -33,7 +31,6 @@ class Case:
         self.needs_human = False
         self.over = False
         self._posted: list[asyncio.Task[Any]] = []
-        self._to_customer = asyncio.Lock()
 
     def note(self, text: str) -> None:
         """One more sentence of the story, visible at once."""
@@ -54,23 +51,10 @@ class Case:
         task = self.post(sending)
         await wait_until(workflow.now() + PATIENCE, task.done, name="wait a little for the letter to leave")
 
-    async def write_to_customer(self, name: str, payload: Payload) -> bool:
-        """Send the customer a letter and say whether it left; one that cannot is told in the story, the case goes on.
-
-        Letters to the customer leave one after the other: no answer overtakes its acknowledgement.
-        """
-        order = LetterToCustomer(case=self.case, name=name, payload=payload)
-        async with self._to_customer:
-            return await self._write(
-                step(Letters.to_customer, order, allowance=LETTER, summary=f"letter: {name}"), name, "the customer"
-            )
-
-    async def write_to_operators(self, name: str, role: Role, payload: Payload) -> bool:
-        """Send every operator of a role a letter, on the same terms."""
-        order = LetterToOperators(case=self.case, name=name, role=role, payload=payload)
-        return await self._write(
-            step(Letters.to_operators, order, allowance=LETTER, summary=f"notice: {name}"), name, f"the {role}"
-        )
+    async def notify(self, notice: Notice) -> bool:
+        """Send every operator of a role a letter and say whether it left; one that cannot is told in the story."""
+        sending = step(Letters.notify, notice, allowance=LETTER, summary=f"notice: {notice.name}")
+        return await self._write(sending, notice.name, f"the {notice.role}")
 
     async def _write(self, sending: Awaitable[Posted], name: str, reader: str) -> bool:
         try:
@@ -106,3 +90,31 @@ class Case:
     def stop_watching(self) -> None:
         """Tell every watcher that the case is over."""
         self.over = True
+
+
+class Case(Runbook):
+    """The base of a runbook about one customer's case: its letters know the tenant, the ticket and the round."""
+
+    case: OpenedCase
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._to_customer = asyncio.Lock()
+
+    async def write_to_customer(self, name: str, payload: Payload) -> bool:
+        """Send the customer a letter and say whether it left; one that cannot is told in the story, the case goes on.
+
+        Letters to the customer leave one after the other: no answer overtakes its acknowledgement.
+        """
+        order = LetterToCustomer(case=self.case, name=name, payload=payload)
+        async with self._to_customer:
+            return await self._write(
+                step(Letters.to_customer, order, allowance=LETTER, summary=f"letter: {name}"), name, "the customer"
+            )
+
+    async def write_to_operators(self, name: str, role: Role, payload: Payload) -> bool:
+        """Send every operator of a role a letter, on the same terms."""
+        order = LetterToOperators(case=self.case, name=name, role=role, payload=payload)
+        return await self._write(
+            step(Letters.to_operators, order, allowance=LETTER, summary=f"notice: {name}"), name, f"the {role}"
+        )

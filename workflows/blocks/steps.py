@@ -30,8 +30,11 @@ class Allowance:
     lane: str | None = None
 
 
-# Calls to the payment provider; see `lane_queue`.
+# Calls to the payment provider about one case's money, and the documents of a month end; see `lane_queue`.
 PAYMENTS_LANE = "payments"
+INVOICES_LANE = "invoices"
+# Work on many tenants at once, few at a time for each worker, so that cases get on beside it.
+BULK_LANE = "bulk"
 
 # Reading and writing the case record: a database that is away is waited for, however long.
 RECORD = Allowance(one_try=timedelta(seconds=30), spaced_at_most=timedelta(seconds=60))
@@ -47,6 +50,17 @@ MONEY = Allowance(
 LETTER = Allowance(one_try=timedelta(seconds=60), spaced_at_most=timedelta(seconds=60), keep_trying=timedelta(days=1))
 # Evidence of a million events; an attempt that shows no progress for a minute is dead.
 EVIDENCE = Allowance(one_try=timedelta(minutes=30), spaced_at_most=timedelta(seconds=60), silence=timedelta(minutes=1))
+# A thousand tenants, or a roll-up of a month: minutes at most, and silent for a minute means dead.
+BULK = Allowance(
+    one_try=timedelta(minutes=30), spaced_at_most=timedelta(seconds=60), silence=timedelta(minutes=1), lane=BULK_LANE
+)
+# A batch of documents to the payment provider; what it does not take stays behind with its reason.
+DOCUMENTS_OUT = Allowance(
+    one_try=timedelta(minutes=10),
+    spaced_at_most=timedelta(seconds=60),
+    silence=timedelta(minutes=1),
+    lane=INVOICES_LANE,
+)
 
 
 async def step(
