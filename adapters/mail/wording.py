@@ -1,6 +1,6 @@
 """A payload's amounts, moments and names as plain words in the recipient's locale and zone.
 
-An unknown locale or zone never holds a letter back: American English and UTC take its place, and the zone is named.
+An unknown zone never holds a letter back: UTC takes its place, and the zone is named.
 """
 
 from __future__ import annotations
@@ -10,28 +10,21 @@ from datetime import datetime, tzinfo
 from typing import TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale
 from babel.dates import format_date, format_time, get_timezone_name
-from babel.numbers import format_currency
 
+from adapters.locales import amount_in_words, english_of, locale_of
 from billing.emails import Payload, Recipient
 from billing.money import Money
 
 # What a template may see: nothing with attributes or methods of ours, so that no text can reach behind it.
 Plain: TypeAlias = "str | int | bool | list[Plain] | dict[str, Plain] | None"
 
-_FALLBACK_LOCALE = Locale("en", "US")
-
 
 def plain_words(payload: Payload, to: Recipient) -> dict[str, Plain]:
     """Every field of the payload by name, amounts and moments already written out for the recipient."""
     locale, zone = locale_of(to.locale), _zone(to.zone)
     return {name: _plain(value, locale, zone) for name, value in payload}
-
-
-def amount_in_words(amount: Money, locale: Locale) -> str:
-    """The amount as the locale writes it, with the decimals its currency has: `1.234,50 €`, `￥1,235`."""
-    return format_currency(amount.major, amount.currency, locale=locale)
 
 
 def moment_in_words(moment: datetime, locale: Locale, zone: tzinfo) -> str:
@@ -61,22 +54,6 @@ def _plain(value: object, locale: Locale, zone: tzinfo) -> Plain:
             return {str(name): _plain(item, locale, zone) for name, item in value.items()}
         case _:
             raise TypeError(f"a letter cannot say a {type(value).__name__}: give it as text, a number or Money")
-
-
-def locale_of(tag: str) -> Locale:
-    """The locale of a BCP 47 tag; American English for one that is unknown."""
-    try:
-        return Locale.parse(tag, sep="-")
-    except (UnknownLocaleError, ValueError):
-        return _FALLBACK_LOCALE
-
-
-def english_of(locale: Locale) -> Locale:
-    """English as written in the reader's region, such as en-DE; international English where none is recorded."""
-    try:
-        return Locale("en", locale.territory)
-    except UnknownLocaleError:
-        return Locale("en", "001")
 
 
 def _zone(name: str) -> tzinfo:

@@ -14,7 +14,8 @@ from babel import Locale
 from babel.dates import format_date, format_time, get_timezone_name
 from babel.numbers import NumberFormatError, format_decimal, get_group_symbol, parse_decimal
 
-from adapters.mail.wording import amount_in_words, english_of, locale_of, moment_in_words
+from adapters.locales import amount_in_words, english_of, locale_of
+from adapters.mail.wording import moment_in_words
 from billing.money import MINOR_UNIT_PLACES, Money
 from billing.tenants import Tenant
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -31,16 +29,8 @@ from adapters.postgres.tables.columns import (
     sha256,
     words,
 )
+from billing.documents import DocumentKind
 from billing.reconciliation import Difference
-
-
-class DocumentKind(StrEnum):
-    """What was printed."""
-
-    INVOICE = "invoice"
-    CORRECTED_INVOICE = "corrected_invoice"
-    CREDIT_NOTE = "credit_note"
-
 
 # Printing the same document again gives the same bytes, so the hash is all that has to be kept for good.
 invoice_documents = Table(
