@@ -34,6 +34,8 @@ class Climb(BaseModel):
 
 @dataclass(frozen=True)
 class Approvals:
+    """The verbs of an approval; every rule behind them is checked by the desk, in the database."""
+
     desk: ApprovalDesk
 
     @activity.defn(name="ask_for_approval", no_thread_cancel_exception=True)

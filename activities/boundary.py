@@ -20,6 +20,7 @@ class FailureBoundary(Interceptor):
     log; what nobody foresaw passes through, and the SDK logs its traceback."""
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        """Called once by the SDK, when a worker is made."""
         return _Translating(next)
 
 

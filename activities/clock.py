@@ -8,4 +8,5 @@ Now = Callable[[], datetime]
 
 
 def wall_clock() -> datetime:
+    """The clock that production gives to every activity."""
     return datetime.now(UTC)

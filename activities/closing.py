@@ -20,6 +20,8 @@ class TicketNote(BaseModel):
 
 @dataclass(frozen=True)
 class ClosingDesk:
+    """The last verbs of a round."""
+
     register: CaseBook
     tickets: TicketDesk
 

@@ -64,6 +64,8 @@ class Retraction(BaseModel):
 
 @dataclass(frozen=True)
 class Credits:
+    """The verbs about money; only `issue` moves any, on the payments lane."""
+
     evidence: EvidenceRoom
     tenants: TenantDirectory
     invoices: InvoiceArchive

@@ -10,6 +10,8 @@ from billing.month_end import BatchResult, ShardOrder
 
 @dataclass(frozen=True)
 class Documents:
+    """The verbs for documents that are issued already: nothing here changes one."""
+
     press: DocumentPress
     courier: InvoiceCourier
 

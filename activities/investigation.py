@@ -38,6 +38,8 @@ class AssessmentSummary(BaseModel):
 
 @dataclass(frozen=True)
 class Investigation:
+    """The verbs from the raw usage to what the customer overpaid; none of them moves money."""
+
     evidence: EvidenceRoom
     tenants: TenantDirectory
     invoices: InvoiceArchive

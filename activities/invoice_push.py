@@ -10,6 +10,8 @@ from billing.month_end import BatchResult, ShardOrder
 
 @dataclass(frozen=True)
 class InvoicePushing:
+    """The verb on the provider's own lane, whose rate is kept for all workers together."""
+
     invoices: InvoicePush
 
     @activity.defn(name="push_invoices", no_thread_cancel_exception=True)

@@ -62,6 +62,8 @@ class Posted(StrEnum):
 
 @dataclass(frozen=True)
 class Letters:
+    """The verbs of writing; `effects` remembers which letter has left."""
+
     postman: Postman
     effects: EffectLedger
     operators: OperatorDirectory

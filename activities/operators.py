@@ -21,6 +21,8 @@ class Permission(BaseModel):
 
 @dataclass(frozen=True)
 class Operators:
+    """The verb that asks whether somebody may; approvals ask their own desk."""
+
     operators: OperatorDirectory
 
     @activity.defn(name="check_permission", no_thread_cancel_exception=True)

@@ -60,6 +60,7 @@ class Hold(BaseModel):
 
     @property
     def in_force(self) -> bool:
+        """Until somebody released it."""
         return self.released_at is None
 
     @property

@@ -137,6 +137,7 @@ class Preflight(_Record):
 
     @property
     def blocking(self) -> tuple[PreflightFinding, ...]:
+        """What keeps the run from starting."""
         return tuple(finding for finding in self.findings if finding.severity is Severity.BLOCKING)
 
 
@@ -148,6 +149,7 @@ class ShardResult(_Record):
 
     @property
     def tenants(self) -> int:
+        """Everybody who was looked at, whatever came of it."""
         return sum(self.outcomes.values())
 
     def __add__(self, other: Self) -> Self:
@@ -202,6 +204,7 @@ class Progress(_Record):
 
     @property
     def rate(self) -> Decimal:
+        """Tenants or documents a second, to one decimal; 0 before any time has passed."""
         seconds = Decimal(str((self.at - self.began_at).total_seconds()))
         return (self.done / seconds).quantize(Decimal("0.1")) if seconds > 0 else Decimal(0)
 

@@ -52,6 +52,7 @@ class CurrencyTotal(_Record):
 
     @property
     def total(self) -> Money:
+        """What is billed in this run, in the currency of the row."""
         return Money(minor=self.total_minor, currency=self.currency)
 
     @property
@@ -78,6 +79,7 @@ class RunReport(_Record):
 
     @property
     def invoices(self) -> int:
+        """One for each tenant that was rated; whoever was parked, held or had nothing to bill gets none."""
         return self.outcomes.get(Outcome.RATED, 0)
 
 

@@ -17,6 +17,8 @@ from settings import Settings
 
 @dataclass(frozen=True)
 class Desk:
+    """One for the whole process, made when it starts; `now` is turned in tests."""
+
     settings: Settings
     temporal: Client
     books: Books

@@ -47,6 +47,8 @@ class FieldError(BaseModel):
 
 
 class ErrorBody(BaseModel):
+    """`code` is for programs, `message` for people; `fields` only where single fields are wrong."""
+
     code: str
     message: str
     fields: list[FieldError] = []

@@ -24,6 +24,7 @@ class Signed:
 
     @property
     def operator_id(self) -> str:
+        """Whose decision it is in every record."""
         return self.operator.operator_id
 
 

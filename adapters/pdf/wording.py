@@ -34,6 +34,7 @@ class Wording:
 
     @property
     def title(self) -> str:
+        """In English, like letters."""
         return TITLES[self._document.kind]
 
     def amount(self, minor: int) -> str:
@@ -41,6 +42,7 @@ class Wording:
         return _narrow(amount_in_words(self._document.money(minor), self.locale))
 
     def day(self, day: date) -> str:
+        """A local day, in the region's order."""
         return day_in_words(day, self.locale)
 
     def facts(self) -> Iterator[tuple[str, str]]:
@@ -51,9 +53,11 @@ class Wording:
             yield fact.label, self._fact(fact)
 
     def quantity(self, line: PrintedLine) -> str:
+        """All the digits there are; empty for a line that has none."""
         return "" if line.quantity is None else quantity_in_words(line.quantity, self.locale)
 
     def unit_price(self, line: PrintedLine) -> str:
+        """In major units with as many decimals as the rate has; empty for a line that has none."""
         if line.unit_amount is None:
             return ""
         return self._price(line.unit_amount)

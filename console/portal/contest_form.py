@@ -62,6 +62,7 @@ class Contest:
 
     @classmethod
     def typed_in(cls, form: Form) -> Self:
+        """Takes whatever was sent; `ticket_of` finds the flaws."""
         return cls(
             meters=form.every("meters"),
             category=form.line("category"),
@@ -75,6 +76,7 @@ class Contest:
 
     @property
     def links(self) -> list[str]:
+        """One a line, blank lines left out."""
         return [line.strip() for line in self.evidence.splitlines() if line.strip()]
 
 

@@ -37,6 +37,7 @@ class ShownDay:
 
     @property
     def span(self) -> Span:
+        """From local midnight to local midnight."""
         return Span(start=self.hours[0].start, end=self.hours[-1].end)
 
 

@@ -30,6 +30,7 @@ class Figures:
 
     @classmethod
     def of(cls, tenant: Tenant) -> Self:
+        """By the tenant's locale, zone and currency."""
         return cls(locale_of(tenant.locale), ZoneInfo(tenant.zone), tenant.currency)
 
     def amount(self, money: Money) -> str:
@@ -66,6 +67,7 @@ class Figures:
         return format_time(local, "HH:mm", tzinfo=self.zone, locale=self._english)
 
     def clock_to_the_second(self, moment: datetime) -> str:
+        """The tenant's wall clock, down to the millisecond that tells two events apart."""
         local = moment.astimezone(self.zone)
         return format_time(local, "HH:mm:ss.SSS", tzinfo=self.zone, locale=self._english)
 

@@ -23,6 +23,7 @@ class MeteredMonth:
 
     @property
     def total(self) -> Decimal:
+        """In the meter's unit; zero without a day."""
         return sum((day.quantity for day in self.days), Decimal(0))
 
     @property
@@ -40,6 +41,7 @@ class BillingMonthView:
     meters: tuple[MeteredMonth, ...]
 
     def of(self, meter: str) -> MeteredMonth | None:
+        """The meter's month; None when it has neither usage nor a line."""
         return next((one for one in self.meters if one.meter.meter == meter), None)
 
     @property

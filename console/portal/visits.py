@@ -35,6 +35,7 @@ class Visit:
 
     @property
     def tenant_id(self) -> str:
+        """Whose data a page may show: the link says so, and nothing that was typed."""
         return self.tenant.tenant_id
 
     def at(self, *parts: object, **query: object) -> str:

@@ -36,6 +36,7 @@ class Signer:
 
     @property
     def operator_id(self) -> str:
+        """Whose decision it is in every record."""
         return self.operator.operator_id
 
 
@@ -47,10 +48,12 @@ class Session:
 
     @cached_property
     def settings(self) -> Settings:
+        """Read once, at first use; raises SettingsError naming the variable."""
         return load_settings(data=self._data)
 
     @cached_property
     def books(self) -> Books:
+        """Opened once, at first use; `close` gives the connections back."""
         return open_books(self.settings)
 
     def close(self) -> None:
