@@ -239,6 +239,16 @@ def case_id(period: str) -> str:
     return f"month-end/{period}"
 
 
+def invoice_op_key(period: str, tenant_id: str) -> str:
+    """The effect that brings a tenant's document to the provider."""
+    return f"{case_id(period)}/invoice/{tenant_id}"
+
+
+def delivery_op_key(period: str, tenant_id: str) -> str:
+    """The letter that brings it to the tenant."""
+    return f"{case_id(period)}/delivery/{tenant_id}"
+
+
 def workflow_id(period: str, *, dry_run: bool) -> str:
     """One run at a time for each period, and one dry run beside it."""
     return f"{case_id(period)}/dry-run" if dry_run else case_id(period)
