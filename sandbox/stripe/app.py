@@ -27,14 +27,17 @@ from sandbox.stripe.webhooks import Postman
 STATE_FILE = "stripe.sqlite"
 
 
-def simulator_app(data: Path | None = None, validate: bool = False) -> Starlette:
-    """The application. `data` is the directory that keeps its state, None keeps it in memory.
+def simulator_app(
+    data: Path | None = None, validate: bool = False, requests_a_second: float | None = None
+) -> Starlette:
+    """The application. `data` is the directory that keeps its state, None keeps it in memory; without
+    `requests_a_second` it never answers 429 by itself.
 
     With `validate`, every request and answer is checked against the contract and differences are listed at
     `/_sim/violations`. Must be served by `server.serve`, which lets it break connections.
     """
     store = Store(data / STATE_FILE if data else None)
-    pipeline = Pipeline(store, Clock(store), validate)
+    pipeline = Pipeline(store, Clock(store), validate, requests_a_second)
     account = Account(store, pipeline.clock)
     postman = Postman(account)
     timekeeper = Timekeeper(account, postman)

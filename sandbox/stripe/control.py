@@ -97,6 +97,14 @@ class StripeControl:
         """From now on nothing goes wrong on purpose."""
         self._call("DELETE", "faults")
 
+    def limit_rate(self, a_second: float | None) -> None:
+        """Answer 429 to more than so many requests a second, over all endpoints; None for no limit."""
+        self._call("POST", "rate_limit", {"a_second": a_second})
+
+    def rate_limit(self) -> dict[str, Any]:
+        """The limit with `taken` and `refused`, the requests it let through and those it did not, since it was set."""
+        return dict(self._call("GET", "rate_limit"))
+
     def requests(self, method: str | None = None, path: str | None = None) -> list[LoggedRequest]:
         """The requests it got, oldest first, perhaps of one method and path only."""
         logged = [

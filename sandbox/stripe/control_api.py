@@ -35,6 +35,8 @@ class ControlApi:
             ("GET", "/_sim/faults", self.faults),
             ("POST", "/_sim/faults", self.script),
             ("DELETE", "/_sim/faults", self.unscript),
+            ("GET", "/_sim/rate_limit", self.rate_limit),
+            ("POST", "/_sim/rate_limit", self.limit),
             ("GET", "/_sim/requests", self.requests),
             ("GET", "/_sim/held", self.held),
             ("POST", "/_sim/held/release", self.release),
@@ -78,6 +80,15 @@ class ControlApi:
         """Remove every fault; calls that are held already stay held."""
         self._pipeline.faults.clear()
         return JSONResponse([])
+
+    async def rate_limit(self, request: Request) -> Response:
+        """`a_second`, None for no limit, and how many requests it let through and refused since it was set."""
+        return JSONResponse(self._pipeline.rate_limit.as_json())
+
+    async def limit(self, request: Request) -> Response:
+        """Answer 429 to more than `a_second` requests, None to none; answers with the limit."""
+        self._pipeline.rate_limit.set((await request.json())["a_second"])
+        return await self.rate_limit(request)
 
     async def requests(self, request: Request) -> Response:
         """The latest requests under `/v1/`, oldest first."""
@@ -132,9 +143,10 @@ class ControlApi:
         return JSONResponse({kind: store.all(kind) for kind in store.kinds() if not kind.startswith("_")})
 
     async def reset(self, request: Request) -> Response:
-        """An empty account, a clock that shows real time, no faults, no history."""
+        """An empty account, a clock that shows real time, no faults, no rate limit, no history."""
         self._pipeline.held.release()
         self._pipeline.faults.clear()
+        self._pipeline.rate_limit.set(None)
         self._pipeline.store.clear()
         self._pipeline.journal.clear()
         return JSONResponse({"reset": True})

@@ -18,6 +18,7 @@ from sandbox.stripe.faults import Fault, FaultKind, FaultScript, HeldCalls
 from sandbox.stripe.forms import Params
 from sandbox.stripe.idempotency import Call, IdempotencyKeys
 from sandbox.stripe.journal import Entry, Journal
+from sandbox.stripe.rate_limit import RateLimit
 from sandbox.stripe.routing import ROUTES, Route, Router
 from sandbox.stripe.state.account import Account, new_id
 from sandbox.stripe.state.store import Obj, Store
@@ -56,9 +57,10 @@ class Outcome:
 class Pipeline:
     """Answers requests to `/v1/...` one by one; the work of each is done in one go, without giving way to others."""
 
-    def __init__(self, store: Store, clock: Clock, validate: bool) -> None:
+    def __init__(self, store: Store, clock: Clock, validate: bool, requests_a_second: float | None = None) -> None:
         self.store = store
         self.clock = clock
+        self.rate_limit = RateLimit(requests_a_second)
         self.faults = FaultScript()
         self.held = HeldCalls()
         self.journal = Journal()
@@ -80,6 +82,8 @@ class Pipeline:
 
     async def _worked(self, incoming: Incoming, entry: Entry) -> Outcome:
         _authorize(incoming.api_key)
+        if not self.rate_limit.take():
+            raise _too_many()
         route, ids = self._router.find(incoming.method, incoming.path)
         params = self._decoded(route, incoming.encoded)
         fault = self.faults.strike(incoming.method, incoming.path)
@@ -220,8 +224,12 @@ def _refuse_at_the_door(fault: Fault | None, incoming: Incoming) -> None:
         message = f"There is currently another in-progress request using this Idempotent Key: {key}"
         raise KeyInUse(message, code="idempotency_key_in_use")
     if fault.kind is FaultKind.RATE_LIMIT:
-        message = "Request rate limit exceeded. Learn more about rate limits in Stripe's documentation."
-        raise RateLimited(message, code="rate_limit")
+        raise _too_many()
+
+
+def _too_many() -> RateLimited:
+    message = "Request rate limit exceeded. Learn more about rate limits in Stripe's documentation."
+    return RateLimited(message, code="rate_limit")
 
 
 def _failure(when: str) -> ServerError:

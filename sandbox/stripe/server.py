@@ -83,9 +83,9 @@ async def running(data: Path | None = None, validate: bool = False) -> AsyncIter
         await asyncio.to_thread(simulator.stop)
 
 
-def serve(port: int, data: Path | None, validate: bool) -> None:
+def serve(port: int, data: Path | None, validate: bool, requests_a_second: float | None = None) -> None:
     """Serve on a loopback port until SIGINT or SIGTERM."""
-    config = _config(data, validate)
+    config = _config(data, validate, requests_a_second)
     config.host, config.port = LOOPBACK, port
     uvicorn.Server(config).run()
 
@@ -106,9 +106,9 @@ class _Quiet(uvicorn.Server):
         self.ready.set()
 
 
-def _config(data: Path | None, validate: bool) -> uvicorn.Config:
+def _config(data: Path | None, validate: bool, requests_a_second: float | None = None) -> uvicorn.Config:
     return uvicorn.Config(
-        simulator_app(data, validate),
+        simulator_app(data, validate, requests_a_second),
         http=BreakableProtocol,
         ws="none",
         log_level="error",

@@ -6,12 +6,14 @@ from decimal import Decimal
 from typing import Any
 
 from sandbox.stripe.currencies import checked, rounded
-from sandbox.stripe.errors import InvalidParameter, missing, not_imitated
+from sandbox.stripe.errors import InvalidParameter, Refused, missing, not_imitated
 from sandbox.stripe.forms import Params
 from sandbox.stripe.nouns import invoice_ledger
 from sandbox.stripe.state.account import Account, merged_metadata, new_id
 from sandbox.stripe.state.store import Obj
 
+# Stripe refuses the item after these.
+ITEMS_MAX = 250
 PRICED = "amount unit_amount_decimal quantity price_data"
 PRICE_DATA = ("currency", "product", "product_data", "unit_amount", "unit_amount_decimal")
 
@@ -58,7 +60,9 @@ def repriced(account: Account, before: Obj, params: Params) -> Obj:
 
 
 def place(account: Account, invoice: Obj, item: Obj) -> Obj:
-    """Put an item on a draft invoice, as its last line; returns the item."""
+    """Put an item on a draft invoice, as its last line; returns the item. Raises `Refused` when the invoice is full."""
+    if len(account.store.related("line_item", "invoice", invoice["id"])) >= ITEMS_MAX:
+        raise Refused(f"An invoice holds at most {ITEMS_MAX} invoice items; {invoice['id']} has as many already.")
     item = account.save(item, invoice=invoice["id"])
     account.store.put(_line(new_id("il"), item))
     invoice_ledger.recounted(account, account.find("invoice", invoice["id"]))

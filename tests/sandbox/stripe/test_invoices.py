@@ -244,3 +244,15 @@ def test_no_money_appears_or_vanishes(
     assert balance + sum(amounts) == held + after.amount_remaining + after.amount_paid + credited
     entries = client.v1.customers.balance_transactions.list(customer, {"limit": 100}).data
     assert sum(entry.amount for entry in entries) == held
+
+
+def test_an_invoice_holds_250_items_and_a_call_that_brings_more_adds_none(
+    books: Books, client: stripe.StripeClient
+) -> None:
+    draft = books.draft(*range(1, 250))
+
+    with pytest.raises(stripe.InvalidRequestError, match="at most 250"):
+        client.v1.invoices.add_lines(draft.id, {"lines": [{"amount": 1}, {"amount": 2}]})
+    client.v1.invoices.add_lines(draft.id, {"lines": [{"amount": 250}]})
+
+    assert client.v1.invoices.retrieve(draft.id).total == 250 * 251 // 2
