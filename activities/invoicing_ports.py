@@ -20,7 +20,7 @@ from billing.month_end import (
 )
 from billing.policy.month_end import MonthEndPolicy
 from billing.rollups import RollUpFinding
-from billing.run_reports import RunDiff, RunReport
+from billing.run_reports import RunDiff, RunReport, RunReview
 
 
 class BillingRuns(Protocol):
@@ -75,6 +75,21 @@ class BillingRuns(Protocol):
 
     def report(self, run_id: str) -> RunReport:
         """The report as the run was closed with, or as it stands. Raises NOT_FOUND."""
+
+
+class RunReviews(Protocol):
+    """What finance is asked about a run, and what the answer lets happen."""
+
+    def propose(self, review: RunReview) -> RunReview:
+        """Freeze the review as an effect that waits for its path; the same key returns what was frozen first, and an
+        earlier unanswered review of the run is withdrawn."""
+
+    def withdraw(self, op_key: str, why: str) -> None:
+        """Take the review and its open question back; one that was answered stays as it is."""
+
+    def release(self, run_id: str, report: RunReport) -> None:
+        """Raises NOT_APPROVED when the report needs a review that nobody approved, STALE_DECISION when the approved one
+        is about other drafts. An approved review is confirmed, once."""
 
 
 class Holds(Protocol):

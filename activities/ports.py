@@ -19,6 +19,7 @@ from billing.cases import (
     Opening,
     PendingApproval,
     SignedDecision,
+    SimilarCase,
 )
 from billing.clocks import Clock
 from billing.corrections import CreditReceipt, CreditRequest, Proposal
@@ -32,6 +33,7 @@ from billing.invoices import Invoice
 from billing.money import Money
 from billing.policy.bundle import Policy
 from billing.policy.credits import CreditPolicy
+from billing.policy.month_end import MonthEndPolicy
 from billing.prices import Contract
 from billing.tenants import Tenant
 
@@ -108,6 +110,9 @@ class PolicyShelf(Protocol):
     def in_force(self, tenant: Tenant | None) -> Policy:
         """The standard policy, or the tenant's own bundle; durations already divided by the configured speed."""
 
+    def month_end(self) -> MonthEndPolicy:
+        """The house's policy for runs, in the configured zone and at the configured speed."""
+
 
 class CalendarSource(Protocol):
     def calendar(self, tenant: Tenant | None, now: datetime) -> BusinessCalendar:
@@ -123,6 +128,10 @@ class CaseBook(Protocol):
 
     def similar_tenants(self, opening: Opening, since: datetime) -> int:
         """Other tenants (this one included) who contested one of the same meters in the same category since then (D10)."""
+
+    def similar_cases(self, opening: Opening, since: datetime) -> tuple[SimilarCase, ...]:
+        """The same as cases, other cases of this tenant included and the opening's own left out: those that are open and
+        not escalated first, then the newest, at most twenty."""
 
     def defect_is_shared(self, case_id: str, since: datetime) -> bool:
         """Whether findings of the same kind and meter were made for another tenant since then (D11)."""

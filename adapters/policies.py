@@ -8,16 +8,21 @@ from sqlalchemy import Engine
 from adapters.postgres.tenants import Tenants
 from billing.failures import BillingFailure, FailureCode
 from billing.policy.bundle import Policy
-from billing.policy.standard import STANDARD
+from billing.policy.month_end import MonthEndPolicy
+from billing.policy.standard import MONTH_END, STANDARD
 from billing.tenants import Tenant
 
 
 class Policies:
-    """Satisfies `PolicyShelf`; `speed` divides every duration (1 in production)."""
+    """Satisfies `PolicyShelf`; `speed` divides every duration (1 in production), `zone` is where months end."""
 
-    def __init__(self, engine: Engine, speed: int = 1) -> None:
+    def __init__(self, engine: Engine, speed: int = 1, zone: str = "UTC") -> None:
         self._tenants = Tenants(engine)
         self._speed = speed
+        self._zone = zone
+
+    def month_end(self) -> MonthEndPolicy:
+        return MONTH_END.model_copy(update={"zone": self._zone}).accelerated(self._speed)
 
     def in_force(self, tenant: Tenant | None) -> Policy:
         """Raises INVALID when the tenant's stored bundle breaks a policy rule."""

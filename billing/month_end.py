@@ -103,13 +103,15 @@ class ShardOrder(_Record):
 
 
 class BillingRun(_Record):
-    """A run as it was opened, `run_id` being `<period>#<sequence>`. `over_at` is when the last tenant's service period
-    ends; `tenants` how many there are to look at."""
+    """A run as it was opened, `run_id` being `<period>#<sequence>`. The service periods of all tenants lie within the
+    local days `[first, end)`, and the last of them is over at `over_at`; `tenants` is how many there are to look at."""
 
     run_id: str
     order: RunOrder
     policy: MonthEndPolicy
     started_at: AwareDatetime
+    first: date
+    end: date
     over_at: AwareDatetime
     tenants: int
 
@@ -171,6 +173,10 @@ class BatchResult(_Record):
 
     done: int = 0
     left: tuple[LeftDocument, ...] = ()
+
+    @property
+    def documents(self) -> int:
+        return self.done + len(self.left)
 
 
 class Parking(_Message):

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from billing.authority import Role
+from billing.corrections import sha256_of
 from billing.money import Currency, Money
 from billing.month_end import Outcome
 from billing.policy.month_end import MonthEndPolicy
@@ -81,6 +83,21 @@ class RunReport(_Record):
     def invoices(self) -> int:
         """One for each tenant that was rated; whoever was parked, held or had nothing to bill gets none."""
         return self.outcomes.get(Outcome.RATED, 0)
+
+
+class RunReview(_Record):
+    """What finance is asked: the checked report with the reasons why it did not pass by itself. Frozen before anybody
+    sees it, and an approval binds its SHA-256. `path` are the roles that must approve; no amount limits apply."""
+
+    op_key: str
+    case_id: str
+    report: RunReport
+    reasons: tuple[str, ...]
+    requested_by: str
+    path: tuple[Role, ...] = (Role.FINANCE,)
+
+    def sha256(self) -> str:
+        return sha256_of(self.model_dump(mode="json"))
 
 
 class Change(_Record):
