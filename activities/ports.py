@@ -90,15 +90,21 @@ class ProviderAnswer(_Record):
 
 
 class TenantDirectory(Protocol):
-    def find(self, tenant_id: str) -> Tenant | None: ...
+    """Customers as the books know them: their contracts, and what is metered at all."""
+
+    def find(self, tenant_id: str) -> Tenant | None:
+        """The tenant, or None when the books have none by this id."""
 
     def contract(self, tenant_id: str, at: datetime) -> Contract | None:
         """The contract in force at a moment."""
 
-    def known_meters(self) -> frozenset[str]: ...
+    def known_meters(self) -> frozenset[str]:
+        """Every meter there is, whoever uses it."""
 
 
 class InvoiceArchive(Protocol):
+    """Invoices by revision; nothing here changes one."""
+
     def latest(self, tenant_id: str, period: str) -> Invoice | None:
         """The newest revision of the tenant's usage invoice for a month, drafts and voided ones left out."""
 
@@ -107,6 +113,8 @@ class InvoiceArchive(Protocol):
 
 
 class PolicyShelf(Protocol):
+    """The numbers of the business that are in force now."""
+
     def in_force(self, tenant: Tenant | None) -> Policy:
         """The standard policy, or the tenant's own bundle; durations already divided by the configured speed."""
 
@@ -115,6 +123,8 @@ class PolicyShelf(Protocol):
 
 
 class CalendarSource(Protocol):
+    """Where business days come from."""
+
     def calendar(self, tenant: Tenant | None, now: datetime) -> BusinessCalendar:
         """Public holidays of the tenant's country for the years around `now`; UTC without holidays when unknown."""
 
@@ -146,12 +156,14 @@ class EvidenceRoom(Protocol):
     def collect(self, scope: DisputeScope, policy: Policy, heartbeat: Heartbeat) -> EvidencePack:
         """Export, recreate the roll-up, gather the category's facts and store them; the same scope and round is reused."""
 
-    def facts(self, evidence_id: str) -> UsageFacts: ...
+    def facts(self, evidence_id: str) -> UsageFacts:
+        """Raises NOT_FOUND, and CONFLICT when the stored facts are not the ones that were collected."""
 
     def record_assessment(self, scope: DisputeScope, evidence_id: str, assessment: Assessment) -> str:
         """Store findings and corrected lines; returns the assessment's id. Repeating replaces nothing."""
 
-    def assessment(self, assessment_id: str) -> Assessment: ...
+    def assessment(self, assessment_id: str) -> Assessment:
+        """Raises NOT_FOUND."""
 
 
 class EffectLedger(Protocol):
@@ -227,6 +239,8 @@ class ApprovalDesk(Protocol):
 
 
 class OperatorDirectory(Protocol):
+    """The people who act on cases; inactive ones count for nothing."""
+
     def recipients(self, role: Role) -> list[Recipient]:
         """Every active operator of a role, by operator id."""
 
@@ -242,18 +256,23 @@ class PaymentProvider(Protocol):
     def plan_credit(self, effect: Effect, request: CreditRequest, invoice: Invoice, tenant: Tenant) -> Wire:
         """Read what the invoice still owes and shape the request: pre-payment part, balance credit, signs, metadata."""
 
-    def send(self, wire: Wire, idempotency_key: str) -> ProviderAnswer: ...
+    def send(self, wire: Wire, idempotency_key: str) -> ProviderAnswer:
+        """Send a frozen request; the same key brings the same answer for as long as the provider remembers it."""
 
     def find(self, wire: Wire, op_key: str) -> ProviderAnswer | None:
         """Look the object up by the op_key in its metadata, by listing (search lags)."""
 
 
 class Postman(Protocol):
+    """How letters leave."""
+
     def deliver(self, letter: Letter) -> ProviderAnswer:
         """Render and send; answers with the Message-ID. Raises PROVIDER_REFUSED for a permanent refusal, PROVIDER_BUSY
         when nothing was accepted, OUTCOME_UNKNOWN when the connection broke after the message was handed over."""
 
 
 class TicketDesk(Protocol):
+    """Where the ticket came from."""
+
     def note(self, ticket_id: str, op_key: str, text: str) -> None:
         """Write root cause, credit reference and prevention back to the ticket (C7); the same op_key once."""
