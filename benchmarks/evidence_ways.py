@@ -10,10 +10,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
 
+from adapters.postgres.engine import driver_of
 from adapters.postgres.evidence.collection import snapshot
 from adapters.postgres.evidence.counting import gather_duplicates, gather_missing
 from adapters.postgres.evidence.day_totals import day_totals
-from adapters.postgres.evidence.export import driver_of, export
+from adapters.postgres.evidence.export import export
 from adapters.postgres.evidence.fact_rows import open_fact_rows
 from adapters.postgres.evidence.files import Copy, CsvCopy, ParquetCopy
 from adapters.postgres.evidence.inquiry import Inquiry

@@ -21,6 +21,8 @@ STATEMENT_TIMEOUT = timedelta(seconds=30)
 LOCK_TIMEOUT = timedelta(seconds=10)
 CONNECT_TIMEOUT = timedelta(seconds=5)
 
+_DRIVER_IS_AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
+
 
 def open_engine(
     url: str,
@@ -66,23 +68,31 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     """One transaction, committed at its end.
 
     Raises UNAVAILABLE when the database is away, busy or gave way to another transaction (the same call may be repeated),
-    CONFLICT when a constraint refused a row, INVALID when a value does not fit its column.
+    CONFLICT when a constraint refused a row, INVALID when a value does not fit its column; also for what the driver raises
+    itself, during a COPY.
     """
     try:
         with engine.begin() as connection:
             yield connection
-    except (OperationalError, InterfaceError, PoolTimeoutError) as failure:
+    except (OperationalError, InterfaceError, PoolTimeoutError, *_DRIVER_IS_AWAY) as failure:
         raise BillingFailure(
             FailureCode.UNAVAILABLE, f"Postgres is not available: {_server_words(failure)}"
         ) from failure
-    except IntegrityError as failure:
+    except (IntegrityError, psycopg.IntegrityError) as failure:
         raise BillingFailure(FailureCode.CONFLICT, f"Postgres refused a row: {_server_words(failure)}") from failure
-    except DataError as failure:
+    except (DataError, psycopg.DataError) as failure:
         raise BillingFailure(FailureCode.INVALID, f"Postgres refused a value: {_server_words(failure)}") from failure
     except DBAPIError as failure:
         if failure.connection_invalidated:
             raise BillingFailure(FailureCode.UNAVAILABLE, "Postgres closed the connection") from failure
         raise
+
+
+def driver_of(connection: Connection) -> psycopg.Connection[Any]:
+    """psycopg's own connection, which speaks COPY, inside SQLAlchemy's transaction."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)  # noqa: S101 - the engine is made over psycopg 3
+    return driver
 
 
 def broken_rule(failure: DBAPIError) -> str | None:

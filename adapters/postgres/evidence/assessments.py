@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from activities.ports import DisputeScope
-from adapters.postgres.evidence.export import driver_of
+from adapters.postgres.engine import driver_of
 from adapters.postgres.evidence.fact_rows import FILE_NAME, Fact
 from adapters.postgres.evidence.kept_rows import rows_behind
 from adapters.postgres.tables import assessments, findings

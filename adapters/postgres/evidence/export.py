@@ -14,6 +14,7 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import Connection
 
+from adapters.postgres.engine import driver_of
 from adapters.postgres.evidence.files import Copy
 from adapters.postgres.evidence.pulse import Pulse
 from billing.evidence import EvidenceFile
@@ -88,10 +89,3 @@ def _blocks(lines: Iterator[bytes | bytearray | memoryview]) -> Iterator[memoryv
 def _add(block: memoryview, copies: Sequence[Copy]) -> None:
     for copy in copies:
         copy.add(block)
-
-
-def driver_of(connection: Connection) -> psycopg.Connection[Any]:
-    """psycopg's own connection, which speaks COPY, inside SQLAlchemy's transaction."""
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)  # noqa: S101 - the engine is made over psycopg 3
-    return driver

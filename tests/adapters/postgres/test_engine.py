@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, text
 
-from adapters.postgres.engine import driver_url, open_engine, transaction
+from adapters.postgres.engine import driver_of, driver_url, open_engine, transaction
 from adapters.postgres.tenants import Tenants
 from billing.failures import BillingFailure, FailureCode
 from sandbox.ports import free_port
@@ -52,6 +52,18 @@ def test_a_session_that_ends_in_the_middle_is_unavailable(engine: Engine) -> Non
         connection.execute(text("select pg_terminate_backend(pg_backend_pid())"))
 
     assert failure.value.code is FailureCode.UNAVAILABLE
+
+
+def test_what_the_driver_raises_during_a_copy_has_the_same_names(engine: Engine) -> None:
+    with (
+        pytest.raises(BillingFailure, match="pk_meters") as failure,
+        transaction(engine) as connection,
+        driver_of(connection).cursor() as cursor,
+        cursor.copy("copy meters from stdin") as copy,
+    ):
+        copy.write("api_calls\tcall\t\n" * 2)
+
+    assert failure.value.code is FailureCode.CONFLICT
 
 
 @pytest.mark.parametrize(
