@@ -110,14 +110,13 @@ late_usage = Table(
     billing_month("period"),
 )
 
-# The tenant's local days whose roll-up is older than their events.
+# The tenant's local days whose roll-up is older than their events; a day stands here once for each load that touched it.
 rollup_dirty = Table(
     "rollup_dirty",
     metadata,
-    words("tenant_id"),
+    words("tenant_id", index=True),
     words("meter"),
     Column("day", Date, nullable=False),
-    PrimaryKeyConstraint("tenant_id", "meter", "day"),
 )
 
 # Where a roll-up and the raw events disagreed (D14); resolved once they agree again.
