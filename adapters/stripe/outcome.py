@@ -11,7 +11,7 @@ import stripe
 from billing.failures import BillingFailure, FailureCode
 
 _CHECK_THE_KEY = (
-    "set RUNBOOKS_STRIPE_API_KEY to a key that may read invoices and write credit notes and customer balances"
+    "set RUNBOOKS_STRIPE_API_KEY to a key that may read and write invoices, credit notes and customer balances"
 )
 
 
@@ -33,7 +33,7 @@ def failure_of_sending(error: Exception) -> BillingFailure:
             return BillingFailure(
                 FailureCode.CONFLICT,
                 "Stripe knows this idempotency key with other parameters: the frozen request was changed; "
-                "look the credit up by its op_key and send it under the next generation of the key",
+                "look the object up by its op_key and send it under the next generation of the key",
             )
         case 400 | 402 | 404:
             return _refused(error)
@@ -59,7 +59,7 @@ def _server_error(error: stripe.StripeError) -> BillingFailure:
     if _header(error, "idempotent-replayed") == "true":
         return BillingFailure(
             FailureCode.KEY_SPENT,
-            f"Stripe repeats a stored {error.http_status} for this key: the credit may exist and must be looked up "
+            f"Stripe repeats a stored {error.http_status} for this key: what was asked may have been done and must be looked up "
             f"({_request(error)})",
         )
     return _unknown(f"it failed inside (HTTP {error.http_status}, {_request(error)})")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import cast
 
 import stripe
@@ -11,6 +10,7 @@ from stripe.params import CreditNoteCreateParams, CustomerCreateBalanceTransacti
 
 from activities.ports import ProviderAnswer, Wire
 from adapters.stripe import wires
+from adapters.stripe.client import PAGE, open_client, told_by
 from adapters.stripe.outcome import failure_of_reading, failure_of_sending
 from billing.corrections import CreditRequest, Destination
 from billing.effects import Effect
@@ -18,7 +18,6 @@ from billing.failures import BillingFailure, FailureCode
 from billing.invoices import Invoice
 from billing.tenants import Tenant
 
-_PAGE = 100
 _KEPT = (
     "object",
     "number",
@@ -30,38 +29,29 @@ _KEPT = (
     "status",
 )
 
-# The SDK would report its latencies to Stripe with every request.
-stripe.enable_telemetry = False
-
 
 class StripeProvider:
     """Credits at Stripe. `base_url` points it at a simulator; `timeout` in seconds holds for each answer."""
 
     def __init__(self, api_key: str, base_url: str | None = None, timeout: float = 10.0) -> None:
-        self._client = stripe.StripeClient(
-            api_key,
-            base_addresses={"api": base_url} if base_url else {},
-            # A retry must be frozen, counted and seen by the runbook; the SDK's own would be none of these.
-            max_network_retries=0,
-            http_client=stripe.RequestsClient(timeout=timeout),
-        )
+        self._client = open_client(api_key, base_url, timeout)
 
     def plan_credit(self, effect: Effect, request: CreditRequest, invoice: Invoice, tenant: Tenant) -> Wire:
         """See the port. Raises INVALID when an id at Stripe is missing or its invoice cannot be credited."""
         if request.destination is Destination.NEXT_INVOICE:
             return wires.balance_credit(request, tenant)
         invoice_id = wires.provider_invoice_of(invoice)
-        with _told_by(failure_of_reading):
+        with told_by(failure_of_reading):
             return wires.credit_note(request, self._client.v1.invoices.retrieve(invoice_id))
 
     def send(self, wire: Wire, idempotency_key: str) -> ProviderAnswer:
         """See the port."""
-        with _told_by(failure_of_sending):
+        with told_by(failure_of_sending):
             return self._post(wire, {"idempotency_key": idempotency_key})
 
     def find(self, wire: Wire, op_key: str) -> ProviderAnswer | None:
         """See the port. A credit that somebody has voided since counts as found: what a person undid stays undone."""
-        with _told_by(failure_of_reading):
+        with told_by(failure_of_reading):
             return next((_answer(item) for item in self._listed(wire) if _op_key(item) == op_key), None)
 
     def _post(self, wire: Wire, options: stripe.RequestOptions) -> ProviderAnswer:
@@ -78,25 +68,14 @@ class StripeProvider:
     def _listed(self, wire: Wire) -> Iterator[stripe.StripeObject]:
         match wire.call:
             case wires.CREDIT_NOTE:
-                notes = self._client.v1.credit_notes.list({"invoice": wire.params["invoice"], "limit": _PAGE})
+                notes = self._client.v1.credit_notes.list({"invoice": wire.params["invoice"], "limit": PAGE})
                 return notes.auto_paging_iter()
             case wires.BALANCE_TRANSACTION:
                 customer, _ = _entry(wire)
-                entries = self._client.v1.customers.balance_transactions.list(customer, {"limit": _PAGE})
+                entries = self._client.v1.customers.balance_transactions.list(customer, {"limit": PAGE})
                 return entries.auto_paging_iter()
             case _:
                 raise _unknown_call(wire)
-
-
-@contextmanager
-def _told_by(translate: Callable[[Exception], BillingFailure]) -> Iterator[None]:
-    """Let only our own failures out; an error of any other kind is one while reading Stripe's answer."""
-    try:
-        yield
-    except BillingFailure:
-        raise
-    except Exception as error:
-        raise translate(error) from error
 
 
 def _entry(wire: Wire) -> tuple[str, CustomerCreateBalanceTransactionParams]:
