@@ -38,6 +38,7 @@ from adapters.postgres.tables.intake import (
     usage_loads,
     usage_quarantine,
 )
+from adapters.postgres.tables.pace import provider_pace
 from adapters.postgres.tables.runs import billing_runs, run_entries, run_flags, run_parkings
 from adapters.postgres.tables.traffic import api_keys, authentication_logs, outages, request_logs
 from adapters.postgres.tables.usage import usage_daily, usage_events
@@ -79,6 +80,7 @@ __all__ = [
     "period_closings",
     "prices",
     "provider_invoices",
+    "provider_pace",
     "reconciliations",
     "request_logs",
     "rollup_dirty",

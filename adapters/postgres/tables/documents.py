@@ -76,6 +76,12 @@ invoices = Table(
     Index("uq_invoices_corrects", "corrects", unique=True, postgresql_where=text("corrects is not null")),
     # A month's documents lie together; an entry for each would be paid for twice, when it is drafted and when it is issued.
     Index("ix_invoices_period", "period", postgresql_using="brin", postgresql_with={"pages_per_range": 16}),
+    # Empty while a month is made; reconciliation asks whose an invoice at the provider is.
+    Index(
+        "ix_invoices_provider_invoice_id",
+        "provider_invoice_id",
+        postgresql_where=text("provider_invoice_id is not null"),
+    ),
     one_of("status", InvoiceStatus),
     one_of("kind", InvoiceKind),
     currency_code(),
