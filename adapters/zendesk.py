@@ -32,6 +32,7 @@ _LINE_LENGTH_MAX = 300
 _TEXT_LENGTH_MAX = 20_000
 _REASON_LENGTH_MAX = 2_000
 _EVIDENCE_MAX = 50
+_WITHOUT_WORDS = "(a comment without words: its attachments are in Zendesk)"
 _PAGE = 100
 
 
@@ -185,7 +186,7 @@ def _reply(comment: _Comment) -> CustomerReply:
     told_apart = hashlib.sha256(f"{comment.created_at.isoformat()} {comment.body}".encode()).hexdigest()[:32]
     return CustomerReply(
         reply_id=f"zendesk-{comment.id or told_apart}",
-        text=comment.body[:_TEXT_LENGTH_MAX],
+        text=comment.body[:_TEXT_LENGTH_MAX] if comment.body.strip() else _WITHOUT_WORDS,
         received_at=comment.created_at,
     )
 

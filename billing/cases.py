@@ -4,7 +4,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from billing.authority import Role
 from billing.calendars import BusinessCalendar
@@ -12,13 +12,21 @@ from billing.clocks import Clock
 from billing.disputes import Category, Resolution, Severity, Sha256, Text, Ticket
 from billing.money import Money
 from billing.policy.bundle import Policy
-from billing.spelling import Spelled
+from billing.redaction import no_card_number
+from billing.spelling import KEPT, Spelled
 from billing.tenants import Tenant
 
-Reason = Annotated[str, StringConstraints(min_length=3, max_length=2_000, strip_whitespace=True)]
+Reason = Annotated[str, StringConstraints(min_length=3, max_length=2_000, strip_whitespace=True), KEPT]
+# A reason that may be left out.
+Remark = Annotated[str, StringConstraints(max_length=2_000), KEPT]
 OperatorId = Annotated[
     str, Spelled(r"[a-z0-9][a-z0-9@._-]{0,126}", "write the operator's id, such as lead-7@ops.example")
 ]
+_OneLine = Spelled(r"[^\x00-\x1f\x7f]{1,128}", "write one line of 1 to 128 characters")
+# What a person or a support desk calls a reply.
+ReplyId = Annotated[str, _OneLine, AfterValidator(no_card_number)]
+Answer = Annotated[Text, Spelled(r"[\s\S]*\S[\s\S]*", "write something: it is empty")]
+Inquiry = Annotated[str, StringConstraints(min_length=3, max_length=4_000, strip_whitespace=True), KEPT]
 
 
 class Stage(StrEnum):
@@ -71,11 +79,34 @@ class Opening(_Message):
     reopening: Reopening | None = None
 
 
+class SimilarCase(BaseModel):
+    """Another case about the same meters and category within the policy's window (D10)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    case_id: str
+    tenant_id: str
+    escalated: bool
+    ending: Ending | None
+
+    @property
+    def calm(self) -> bool:
+        """Whether it is open and was not escalated when it opened, so that nobody may have looked at it yet."""
+        return self.ending is None and not self.escalated
+
+
+class Pattern(_Message):
+    """What an earlier case of a pattern is told: `shown_by` is the case with which there were enough of them."""
+
+    shown_by: str
+
+
 class OpenedCase(BaseModel):
     """What opening a case read once and for all: the tenant, the policy and calendar in force, and what was there before.
 
     `problems` not empty: the ticket is not accepted. `duplicate_of`: an open case about the same thing. `closed_as`: this
-    ticket was resolved before and nobody re-opened it. `clocks` carries consumed time over a re-opening.
+    ticket was resolved before and nobody re-opened it. `clocks` carries consumed time over a re-opening. `pattern` are
+    the other cases of the pattern that this one shows, those that nobody has looked at yet first.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -88,6 +119,7 @@ class OpenedCase(BaseModel):
     invoice_number: str | None
     severity: Severity
     escalation_reasons: tuple[str, ...]
+    pattern: tuple[SimilarCase, ...] = ()
     policy: Policy
     calendar: BusinessCalendar
     clocks: tuple[Clock, ...] = ()
@@ -97,25 +129,34 @@ class OpenedCase(BaseModel):
 
 
 class CustomerReply(_Message):
-    """What the customer answered; the same `reply_id` counts once."""
+    """What the customer answered; the same `reply_id` counts once.
 
-    reply_id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
-    text: Text
+    Any number that a machine counted up will do as an id: now and then one of them looks like a card's.
+    """
+
+    reply_id: Annotated[str, _OneLine]
+    text: Answer
     received_at: AwareDatetime
+
+
+class SentReply(CustomerReply):
+    """The same with an id that somebody chose, which holds no card number."""
+
+    reply_id: ReplyId
 
 
 class Question(_Message):
     """What an operator asks the customer; the SLA clocks stop until the answer."""
 
     by: OperatorId
-    text: Annotated[str, StringConstraints(min_length=3, max_length=4_000)]
+    text: Inquiry
 
 
 class Withdrawal(_Message):
     """The customer no longer contests the bill; `by` is the operator or the requester's address."""
 
-    by: Annotated[str, StringConstraints(min_length=1, max_length=254)]
-    reason: Annotated[str, StringConstraints(max_length=2_000)] = ""
+    by: Annotated[str, StringConstraints(min_length=1, max_length=254), KEPT]
+    reason: Remark = ""
 
 
 class Judgement(_Message):
@@ -159,7 +200,7 @@ class SignedDecision(_Message):
     request_sha256: Sha256
     verdict: Verdict
     operator_id: OperatorId
-    reason: Annotated[str, StringConstraints(max_length=2_000)] = ""
+    reason: Remark = ""
     decided_at: AwareDatetime
     signature: Annotated[str, StringConstraints(max_length=200)] = ""
 

@@ -4,20 +4,34 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from billing.money import Currency, Money
 from billing.periods import BillingMonth
-from billing.spelling import Spelled
+from billing.redaction import no_card_number
+from billing.spelling import KEPT, Spelled
 from billing.tenants import MeterName, TenantId
+
+LINK_LENGTH_MAX = 2_000
 
 TicketId = Annotated[
     str,
     Spelled(
-        r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "write letters, digits, '.', '_' or '-', at most 64, a letter or digit first"
+        r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
+        "write letters, digits, '.', '_' or '-', at most 64, a letter or digit first",
     ),
+    AfterValidator(no_card_number),
 ]
-Text = Annotated[str, StringConstraints(max_length=20_000)]
+Text = Annotated[str, StringConstraints(max_length=20_000), KEPT]
 # One printable line: what may stand in a mail header or a table without breaking either.
 Line = Annotated[
     str,
@@ -32,7 +46,7 @@ Email = Annotated[
 Sha256 = Annotated[str, Spelled(r"[0-9a-f]{64}", "write the SHA-256 as 64 digits and small letters from a to f")]
 Link = Annotated[
     str,
-    StringConstraints(max_length=2000),
+    StringConstraints(max_length=LINK_LENGTH_MAX),
     Spelled(r"https?://[^\s]+", "write a link that starts with https:// or http://, without spaces"),
 ]
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from urllib.parse import quote, unquote_plus
 
 REDACTED = "[card number removed]"
+# What keeps its meaning in a link when it is written plainly.
+_PLAIN_IN_LINKS = ":/?#&=;,@!$'()*~"
 
 _SHORTEST, _LONGEST = 13, 19
 # After a plus sign this many digits are a telephone number (E.164).
@@ -54,6 +57,20 @@ _ISSUERS: tuple[tuple[str, str, frozenset[int]], ...] = (
 def redact_card_numbers(text: str) -> str:
     """The text with every card number replaced by `REDACTED`; everything else, order numbers included, stays."""
     return _DIGITS.sub(_without_cards, text)
+
+
+def redact_link(link: str) -> str:
+    """The link with every card number replaced, percent-encoded ones too; any other link stays as it is to the letter."""
+    read = unquote_plus(link)
+    left = redact_card_numbers(read)
+    return link if left == read else quote(left, safe=_PLAIN_IN_LINKS)
+
+
+def no_card_number(identity: str) -> str:
+    """The id as it is; ValueError when it holds a card number, since an altered id would be another one."""
+    if redact_card_numbers(identity) != identity:
+        raise ValueError("it holds what looks like a card number: use another id")
+    return identity
 
 
 def _without_cards(run: re.Match[str]) -> str:

@@ -5,7 +5,7 @@ from datetime import UTC, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AfterValidator, AwareDatetime, BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from adapters.postgres.case_list import DisputeFrequency
@@ -23,6 +23,7 @@ from billing.cases import (
 from billing.disputes import Ticket
 from billing.failures import BillingFailure, FailureCode
 from billing.money import Money
+from billing.redaction import no_card_number
 from billing.spelling import Spelled
 from billing.tenants import TenantId
 from console.desk import AtDesk
@@ -31,7 +32,6 @@ from console.operators import MayConverse, MayDeEscalate, MayJudge, MayRepair, S
 from console.webhooks import Accepted, open_checked
 from console.wishes import JudgementWish, QuestionWish, ReasonWish, ReplyWish, WithdrawalWish
 from starters import disputes, listing, stories
-from starters.intake import harmless, harmless_reply, harmless_withdrawal
 from starters.listing import CaseLine
 
 router = APIRouter(tags=["cases"])
@@ -42,10 +42,15 @@ SUMMARY_WINDOW = timedelta(days=30)
 CaseId = Annotated[
     str,
     Spelled(r"dispute/[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "name the case as lists show it, such as dispute/T-1042"),
+    AfterValidator(no_card_number),
     Path(examples=["dispute/T-1042"]),
 ]
 # The same key again returns the first answer instead of doing it again.
-Key = Annotated[str, Spelled(r"[\x21-\x7e]{1,100}", "write 1 to 100 visible ASCII characters without spaces")]
+Key = Annotated[
+    str,
+    Spelled(r"[\x21-\x7e]{1,100}", "write 1 to 100 visible ASCII characters without spaces"),
+    AfterValidator(no_card_number),
+]
 RequestId = Annotated[Key | None, Header(alias="Idempotency-Key")]
 
 
@@ -71,7 +76,7 @@ async def list_cases(
 @router.post("/disputes", status_code=202)
 async def open_dispute(ticket: Ticket, desk: AtDesk, operator: MayConverse) -> Accepted:
     """Open a dispute; the same ticket again is the same case."""
-    return await open_checked(harmless(ticket), desk)
+    return await open_checked(ticket, desk)
 
 
 @router.get("/disputes/summary")
@@ -93,7 +98,7 @@ async def reply(
     """Hand over what the customer answered; the clocks run again."""
     reply_id = wish.reply_id or request_id or f"console-{uuid.uuid4()}"
     answer = CustomerReply(reply_id=reply_id, text=wish.text, received_at=desk.now())
-    await disputes.reply(desk.temporal, case_id, harmless_reply(answer))
+    await disputes.reply(desk.temporal, case_id, answer)
     return Told(case_id=case_id, message="the case has the answer")
 
 
@@ -112,7 +117,7 @@ async def withdraw(
     case_id: CaseId, wish: WithdrawalWish, desk: AtDesk, operator: MayConverse, request_id: RequestId = None
 ) -> Told:
     """End the case because the customer no longer contests the bill."""
-    withdrawal = harmless_withdrawal(Withdrawal(by=operator.operator_id, reason=wish.reason))
+    withdrawal = Withdrawal(by=operator.operator_id, reason=wish.reason)
     message = await disputes.withdraw(desk.temporal, case_id, withdrawal, request_id=request_id)
     return Told(case_id=case_id, message=message)
 

@@ -7,10 +7,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from adapters import zendesk
-from billing.cases import CustomerReply, Withdrawal
+from billing.cases import CustomerReply, SentReply, Withdrawal
 from billing.disputes import Ticket, TicketId
 from console.errors import Refusal, field_errors
-from starters.intake import harmless, harmless_reply, harmless_withdrawal
 
 
 class _Event(BaseModel):
@@ -30,6 +29,12 @@ class CustomerReplied(_Event):
     event: Literal["replied"]
     ticket_id: TicketId
     reply: CustomerReply
+
+
+class ReplySent(CustomerReplied):
+    """The same as a support desk sends it."""
+
+    reply: SentReply
 
 
 class TicketWithdrawn(_Event):
@@ -60,27 +65,29 @@ EXAMPLE: dict[str, object] = {
     },
 }
 
-TicketEvent = Annotated[TicketCreated | CustomerReplied | TicketWithdrawn, Field(discriminator="event")]
+TicketEvent = TicketCreated | CustomerReplied | TicketWithdrawn
 
-_EVENTS: TypeAdapter[TicketCreated | CustomerReplied | TicketWithdrawn] = TypeAdapter(TicketEvent)
+_EVENTS: TypeAdapter[TicketCreated | ReplySent | TicketWithdrawn] = TypeAdapter(
+    Annotated[TicketCreated | ReplySent | TicketWithdrawn, Field(discriminator="event")]
+)
 
 
-def read_event(body: bytes) -> TicketCreated | CustomerReplied | TicketWithdrawn:
-    """The event in a body, without card numbers; raises a 400 for what is no JSON, a 422 naming every wrong field."""
+def read_event(body: bytes) -> TicketEvent:
+    """The event in a body; raises a 400 for what is no JSON, a 422 naming every wrong field."""
     with _explained():
-        return _redacted(_EVENTS.validate_json(body))
+        return _EVENTS.validate_json(body)
 
 
-def read_zendesk_event(body: bytes) -> TicketCreated | CustomerReplied | TicketWithdrawn | None:
+def read_zendesk_event(body: bytes) -> TicketEvent | None:
     """The same for a Zendesk trigger; None for a comment that is not the customer's or not public."""
     with _explained():
         match zendesk.read_event(body):
             case zendesk.TicketOpened(ticket=ticket):
-                return _redacted(TicketCreated(event="created", ticket=ticket))
+                return TicketCreated(event="created", ticket=ticket)
             case zendesk.CustomerCommented(ticket_id=ticket_id, reply=reply):
-                return _redacted(CustomerReplied(event="replied", ticket_id=ticket_id, reply=reply))
+                return CustomerReplied(event="replied", ticket_id=ticket_id, reply=reply)
             case zendesk.DisputeWithdrawn(ticket_id=ticket_id, withdrawal=withdrawal):
-                return _redacted(TicketWithdrawn(event="withdrawn", ticket_id=ticket_id, withdrawal=withdrawal))
+                return TicketWithdrawn(event="withdrawn", ticket_id=ticket_id, withdrawal=withdrawal)
             case None:
                 return None
 
@@ -101,15 +108,3 @@ def _explained() -> Iterator[None]:
         within = 1 if flaws[0]["loc"] and flaws[0]["loc"][0] in kinds else 0
         fields = field_errors(flaws, within=within)
         raise Refusal(422, "invalid", "the ticket cannot be accepted as it is", fields=fields) from None
-
-
-def _redacted(
-    event: TicketCreated | CustomerReplied | TicketWithdrawn,
-) -> TicketCreated | CustomerReplied | TicketWithdrawn:
-    match event:
-        case TicketCreated():
-            return event.model_copy(update={"ticket": harmless(event.ticket)})
-        case CustomerReplied():
-            return event.model_copy(update={"reply": harmless_reply(event.reply)})
-        case TicketWithdrawn():
-            return event.model_copy(update={"withdrawal": harmless_withdrawal(event.withdrawal)})

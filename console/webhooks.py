@@ -30,6 +30,7 @@ from console.ticket_events import (
     EXAMPLE,
     CustomerReplied,
     TicketCreated,
+    TicketEvent,
     TicketWithdrawn,
     read_event,
     read_zendesk_event,
@@ -112,9 +113,7 @@ async def zendesk_webhook(
         return JSONResponse(accepted.model_dump(), 202)
 
 
-async def take(
-    event: TicketCreated | CustomerReplied | TicketWithdrawn, delivery: str, desk: Desk, *, within: str = ""
-) -> Accepted:
+async def take(event: TicketEvent, delivery: str, desk: Desk, *, within: str = "") -> Accepted:
     """Hand an event to its case; `delivery` names this very message, so that a repeated one is recognised."""
     match event:
         case TicketCreated(ticket=ticket):

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict
 
-from billing.cases import Reason
-from billing.disputes import Resolution, Text
+from billing.cases import Answer, Inquiry, Reason, Remark, ReplyId
+from billing.disputes import Resolution
 from billing.money import Currency
 from billing.spelling import Spelled
 
@@ -17,20 +17,20 @@ class _Wish(BaseModel):
 class ReplyWish(_Wish):
     """What the customer answered elsewhere; the same `reply_id` counts once, a missing one is made up."""
 
-    text: Annotated[Text, StringConstraints(min_length=1)]
-    reply_id: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+    text: Answer
+    reply_id: ReplyId | None = None
 
 
 class QuestionWish(_Wish):
     """What the customer is asked."""
 
-    text: Annotated[str, StringConstraints(min_length=3, max_length=4_000)]
+    text: Inquiry
 
 
 class WithdrawalWish(_Wish):
     """Why the customer no longer contests the bill."""
 
-    reason: Annotated[str, StringConstraints(max_length=2_000)] = ""
+    reason: Remark = ""
 
 
 class JudgementWish(_Wish):
@@ -54,4 +54,4 @@ class ReasonWish(_Wish):
 class DecisionWish(_Wish):
     """Why, for the record; a rejection says it to whoever judges next."""
 
-    reason: Annotated[str, StringConstraints(max_length=2_000)] = ""
+    reason: Remark = ""

@@ -1,4 +1,8 @@
-"""Card numbers that somebody typed never reach a case: they are taken out of whatever is said to one, on the way in."""
+"""Card numbers that somebody typed never reach a case: they are taken out of whatever is said to one, on the way in.
+
+Every door comes through here, and there is no other way: `starters.disputes` opens cases and speaks to them, and
+`starters.decisions` signs what is decided. Ids are refused where they are read (`billing.redaction.no_card_number`).
+"""
 
 from __future__ import annotations
 
@@ -6,26 +10,38 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from billing.cases import CustomerReply, Opening, Question
-from billing.redaction import redact_card_numbers
+from billing.cases import Withdrawal
+from billing.disputes import LINK_LENGTH_MAX
+from billing.redaction import redact_card_numbers, redact_link
 
 Message = TypeVar("Message", bound=BaseModel)
 
-# The replacement may be longer than the number was, and a text must still fit its field when it is read again.
-_REASON_LONGEST = 2_000
-_TEXT_LONGEST = {CustomerReply: 20_000, Question: 4_000}
+# The fields in which people write in their own words.
+_WRITTEN = frozenset({"text", "reason", "subject", "description", "name"})
 
 
 def without_card_numbers(message: Message) -> Message:
-    """The message with its `text` and `reason` free of card numbers; an opening's re-opening counts as well.
+    """The message, with all that is in it, without card numbers in what people wrote and in links."""
+    return message.model_copy(update={name: _harmless(message, name) for name in type(message).model_fields})
 
-    A signed decision goes through `starters.decisions`, which does it before the signature.
-    """
-    if isinstance(message, Opening):
-        again = message.reopening and without_card_numbers(message.reopening)
-        return message.model_copy(update={"reopening": again})
-    longest = {"text": _TEXT_LONGEST.get(type(message), 0), "reason": _REASON_LONGEST}
-    typed = {name: getattr(message, name) for name in longest if name in type(message).model_fields}
-    return message.model_copy(
-        update={name: redact_card_numbers(words)[: longest[name]] for name, words in typed.items()}
-    )
+
+def _harmless(message: BaseModel, name: str) -> object:
+    # Who withdraws may be anybody; everybody else is an operator with an id of ours.
+    written = name in _WRITTEN or (name == "by" and isinstance(message, Withdrawal))
+    match getattr(message, name):
+        case BaseModel() as part:
+            return without_card_numbers(part)
+        case tuple() as parts:
+            return tuple(without_card_numbers(part) if isinstance(part, BaseModel) else part for part in parts)
+        case str() as link if name == "link":
+            return redact_link(link)[:LINK_LENGTH_MAX]
+        case str() as text if written:
+            return _fitting(message, name, redact_card_numbers(text))
+        case untouched:
+            return untouched
+
+
+def _fitting(message: BaseModel, name: str, text: str) -> str:
+    """The replacement may be longer than the number was, and a text must still fit its field when it is read again."""
+    limits = (getattr(limit, "max_length", None) for limit in type(message).model_fields[name].metadata)
+    return text[: next((longest for longest in limits if longest), None)]

@@ -21,7 +21,7 @@ from console.portal.refusals import Shut, unknown_page
 from console.portal.visits import Visit, Visiting
 from console.portal.words import CATEGORIES
 from starters import disputes
-from starters.intake import harmless, is_registered, problems
+from starters.intake import is_registered, problems
 
 log = structlog.get_logger("console")
 
@@ -76,14 +76,14 @@ def _invoiced(visit: Visit, month: str) -> BillingMonthView:
 
 
 def _examined(visit: Visit, shown: BillingMonthView, typed: Contest, reference: str) -> tuple[Ticket | None, Flaws]:
-    """The ticket without card numbers, None when it is registered already; or what is wrong with what was typed."""
+    """The ticket, None when it is registered already; or what is wrong with what was typed."""
     now = visit.desk.now()
     ticket, flaws = ticket_of(typed, visit, shown, reference=reference, now=now)
     if ticket is None:
         return None, flaws
     if is_registered(ticket, visit.desk.books):
         return None, {}
-    return harmless(ticket), in_fields(problems(ticket, visit.desk.books, now))
+    return ticket, in_fields(problems(ticket, visit.desk.books, now))
 
 
 async def _open(visit: Visit, ticket: Ticket | None) -> None:

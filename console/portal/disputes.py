@@ -19,7 +19,6 @@ from console.portal.refusals import unknown_page
 from console.portal.visits import Visit, Visiting
 from console.portal.words import CONTESTED, STEPS, standing
 from starters import disputes, stories
-from starters.intake import harmless_reply, harmless_withdrawal
 
 log = structlog.get_logger("console")
 
@@ -73,7 +72,7 @@ async def reply(visit: Visiting, reference: Reference, form: Sent) -> Response:
     except ValidationError:
         return await _page(visit, reference, status=422, problem=_TOO_LONG, typed=text)
     try:
-        await disputes.reply(visit.desk.temporal, case_id(reference), harmless_reply(answer))
+        await disputes.reply(visit.desk.temporal, case_id(reference), answer)
     except BillingFailure as failure:
         return await _refused(visit, reference, failure, _OVER, typed=text)
     log.info("reply from the portal", case_id=case_id(reference))
@@ -87,7 +86,7 @@ async def withdraw(visit: Visiting, reference: Reference, form: Sent) -> Respons
     nonce = nonce_of(visit, _purpose(WITHDRAW, reference), form.line("token"))
     if nonce is None:
         return await _page(visit, reference, status=403, problem=_STALE)
-    withdrawal = harmless_withdrawal(Withdrawal(by="the customer's portal", reason=form.text("reason")[:2_000]))
+    withdrawal = Withdrawal(by="the customer's portal", reason=form.text("reason")[:2_000])
     try:
         await disputes.withdraw(visit.desk.temporal, case_id(reference), withdrawal, request_id=f"portal-{nonce}")
     except BillingFailure as failure:

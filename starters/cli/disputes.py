@@ -15,6 +15,7 @@ from billing.cases import (
     Opening,
     Question,
     Reopening,
+    SentReply,
     TryAgain,
     Withdrawal,
 )
@@ -27,7 +28,7 @@ from starters.cli.options import As, Case, Json, Reason, Token, session_of
 from starters.cli.session import Session, case_named
 from starters.cli.terminal import say, show_json
 from starters.cli.tickets import OPTIONS, ticket_from_file, ticket_from_options
-from starters.intake import harmless, harmless_reply, is_registered, problems
+from starters.intake import is_registered, problems
 from starters.permissions import Deed
 
 app = typer.Typer(help="Open a dispute and speak to it.", no_args_is_help=True)
@@ -79,7 +80,7 @@ def open_(
     said = {"name": name, "subject": subject, "description": description}
     flags = {"security_concern": security, "legal_threat": legal, "executive_escalation": executive}
     whole = ticket_from_file(file, given) if file else ticket_from_options(given, said, flags, session)
-    opened = _open(session, harmless(whole), {} if file else OPTIONS)
+    opened = _open(session, whole, {} if file else OPTIONS)
     if as_json:
         show_json(opened)
     else:
@@ -101,11 +102,10 @@ def reply(
     \b
     runbooks dispute reply T-1042 --text "The key was ours, but the calls at night were not."
     """
-    if not text.strip():
-        raise BadInputError("--text: it is empty; hand over what the customer answered")
-    answer = CustomerReply(reply_id=reply_id or f"cli-{uuid.uuid4()}", text=text, received_at=datetime.now(UTC))
+    kind = SentReply if reply_id else CustomerReply
+    answer = kind(reply_id=reply_id or f"cli-{uuid.uuid4()}", text=text, received_at=datetime.now(UTC))
     named = case_named(case)
-    session_of(context).ask(lambda client: disputes.reply(client, named, harmless_reply(answer)))
+    session_of(context).ask(lambda client: disputes.reply(client, named, answer))
     say(f"{named} has the answer")
 
 

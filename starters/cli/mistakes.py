@@ -44,7 +44,7 @@ def field_by_field(error: ValidationError, names: Mapping[str, str] | None = Non
         field = place_of(flaw) or "input"
         known = (names or {}).get(field) or (names or {}).get(field.partition(".")[0], field)
         given = "" if isinstance(flaw["input"], (dict, list)) else value_of(flaw)
-        lines.append(f"{known}{f' {clean(given)}' if given else ''}: {in_words(flaw)}")
+        lines.append(f"{f'{known} {clean(given) if given else given}'.strip()}: {in_words(flaw)}")
     return BadInputError("\n".join(lines))
 
 

@@ -184,6 +184,21 @@ def test_a_comment_without_an_id_is_told_apart_by_its_words() -> None:
     assert first.reply.reply_id != other.reply.reply_id
 
 
+@pytest.mark.parametrize("said", ["", " \n"])
+def test_a_comment_that_is_only_a_picture_is_an_answer_all_the_same(said: str) -> None:
+    event = read_event(body(commented(body=said)))
+
+    assert isinstance(event, CustomerCommented)
+    assert event.reply.text == "(a comment without words: its attachments are in Zendesk)"
+
+
+def test_a_number_that_zendesk_gave_a_comment_is_never_taken_for_a_card() -> None:
+    event = read_event(body(commented(id=4222222222222)))
+
+    assert isinstance(event, CustomerCommented)
+    assert event.reply.reply_id == "zendesk-4222222222222"
+
+
 def test_giving_up_keeps_who_and_why() -> None:
     event = read_event(body(commented("withdrawn", body="We found our mistake.")))
     wordless = read_event(body({"event": "withdrawn", "ticket": {"id": 4711, "requester": REQUESTER}}))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.redaction import REDACTED, redact_card_numbers
+from billing.redaction import REDACTED, no_card_number, redact_card_numbers, redact_link
 
 # Issuer prefix and length of the number, as the networks publish them.
 BRANDS = [
@@ -123,3 +123,36 @@ def test_removing_twice_is_removing_once(text: str) -> None:
     once = redact_card_numbers(text)
 
     assert redact_card_numbers(once) == once
+
+
+@pytest.mark.parametrize("identity", ["T-1042", "4111111111111112", "INV-2026-11-000042", ""])
+def test_an_id_without_a_card_number_is_kept(identity: str) -> None:
+    assert no_card_number(identity) == identity
+
+
+@pytest.mark.parametrize("identity", ["4111111111111111", "T-4111-1111-1111-1111", "4111.1111.1111.1111_2"])
+def test_an_id_that_holds_a_card_number_is_refused_and_not_altered(identity: str) -> None:
+    with pytest.raises(ValueError, match="it holds what looks like a card number: use another id") as refused:
+        no_card_number(identity)
+
+    assert "4111" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("link", "left"),
+    [
+        ("https://a.example/october.csv?page=2#top", "https://a.example/october.csv?page=2#top"),
+        ("https://a.example/100%25/%C3%BC+b.csv", "https://a.example/100%25/%C3%BC+b.csv"),
+        ("https://a.example/4111111111111111.png", "https://a.example/%5Bcard%20number%20removed%5D.png"),
+        (
+            "https://a.example/?n=4111%201111%201111%201111&m=1",
+            "https://a.example/?n=%5Bcard%20number%20removed%5D&m=1",
+        ),
+        ("https://a.example/?n=4111+1111+1111+1111", "https://a.example/?n=%5Bcard%20number%20removed%5D"),
+        ("https://a.example/4111%2D1111%2D1111%2D1111", "https://a.example/%5Bcard%20number%20removed%5D"),
+        ("https://4111111111111111/a", "https://%5Bcard%20number%20removed%5D/a"),
+    ],
+)
+def test_a_link_loses_card_numbers_however_they_are_encoded_and_stays_a_link(link: str, left: str) -> None:
+    assert redact_link(link) == left
+    assert redact_link(left) == left

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from billing.cases import OperatorId, SignedDecision
-from billing.disputes import Attachment, Email, Line, Requester, Ticket, TicketId
+from billing.cases import Answer, OperatorId, Reason, ReplyId, SignedDecision
+from billing.disputes import Attachment, Email, Line, Requester, Text, Ticket, TicketId
 from billing.spelling import Spelled
 from billing.tenants import MeterName, TenantId
 
@@ -21,6 +21,13 @@ MISSPELLED: list[tuple[Any, list[object], str]] = [
     (TenantId, ["", "Acme", "acme; drop", "acme\n", "a" * 64], "write the customer's id as it stands on the invoice"),
     (MeterName, ["", "API calls", "1st", "api-calls", "m\n"], "write the meter's name as it stands on the invoice"),
     (OperatorId, ["", "Lead", "@lead", "lead 1", "lead\n"], "write the operator's id, such as lead-7@ops.example"),
+    (Text, ["a\x00b"], "leave out the character U+0000"),
+    (Reason, ["three\x00"], "leave out the character U+0000"),
+    (Answer, ["", " \n", "\u00a0"], "write something: it is empty"),
+    (Answer, ["a\x00b"], "leave out the character U+0000"),
+    (ReplyId, ["", "a\nb", "r" * 129], "write one line of 1 to 128 characters"),
+    (TicketId, ["4111111111111111", "T-4111-1111-1111-1111"], "it holds what looks like a card number"),
+    (ReplyId, ["4111111111111111", "mail 4111 1111 1111 1111"], "it holds what looks like a card number"),
     (Line, ["Bill\r\nBcc: all@acme.example", "a\x00b", "a\x7f", "\n"], "write one line without control characters"),
     (Email, ["", "nobody", "a@b@c", "a@acme.example\n", "a <a@acme.example>"], "write one address, such as"),
 ]

@@ -166,6 +166,32 @@ async def test_a_judgement_with_a_wrong_field_is_told_which(caller: Caller, chan
     assert [flaw["field"] for flaw in answer.json()["error"]["fields"]] == [field]
 
 
+@pytest.mark.parametrize(
+    ("deed", "wish", "headers", "field", "words"),
+    [
+        ("reply", {"text": ""}, {}, "text", "write something: it is empty"),
+        ("reply", {"text": " \n"}, {}, "text", "write something: it is empty"),
+        ("ask", {"text": "    "}, {}, "text", "write 3 characters or more"),
+        ("reply", {"text": "Ours.", "reply_id": "4111111111111111"}, {}, "reply_id", "looks like a card number"),
+        ("reply", {"text": "Ours.", "reply_id": "a\nb"}, {}, "reply_id", "write one line"),
+        ("reply", {"text": "Ours."}, {"Idempotency-Key": "4111-1111-1111-1111"}, "Idempotency-Key", "card number"),
+        ("withdraw", REASON, {"Idempotency-Key": "4111111111111111"}, "Idempotency-Key", "card number"),
+    ],
+)
+async def test_words_that_say_nothing_and_ids_that_say_too_much_are_refused(
+    caller: Caller, deed: str, wish: dict[str, str], headers: dict[str, str], field: str, words: str
+) -> None:
+    case = await _opened(caller)
+
+    answer = await caller.asks("agent-1", "POST", f"/cases/{case}/{deed}", json=wish, headers=headers)
+
+    (flaw,) = answer.json()["error"]["fields"]
+    assert (answer.status_code, flaw["field"]) == (422, field)
+    assert words in flaw["message"]
+    assert "4111" not in answer.text
+    assert len(await caller.desk.timeline(case.removeprefix("dispute/"))) == 1
+
+
 async def test_an_operator_opens_a_dispute_and_a_closed_one_again(caller: Caller) -> None:
     ticket_ = plain_ticket()
     case = case_id(ticket_["ticket_id"])

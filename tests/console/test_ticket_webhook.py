@@ -205,7 +205,7 @@ async def test_a_card_number_never_reaches_a_case_an_answer_or_a_log(caller: Cal
     ticket = plain_ticket(
         subject=f"card {CARD}",
         description=f"you charged {CARD} twice",
-        evidence=[{"name": f"{CARD}.png"}],
+        evidence=[{"name": f"{CARD}.png", "link": f"https://files.acme.example/{CARD.replace(' ', '-')}.png"}],
         requester={"name": f"Accounts {CARD}", "email": "accounts@acme.example"},
     )
     reply = {"reply_id": "r-1", "text": f"it is {CARD}", "received_at": "2026-11-21T09:00:00Z"}
@@ -222,6 +222,45 @@ async def test_a_card_number_never_reaches_a_case_an_answer_or_a_log(caller: Cal
     assert "card number removed" in str(await caller.desk.timeline(ticket["ticket_id"]))
     assert CARD not in everything
     assert CARD.replace(" ", "") not in everything
+    assert CARD.replace(" ", "-") not in everything
+
+
+@pytest.mark.parametrize("card", [CARD.replace(" ", ""), CARD.replace(" ", "-")])
+async def test_an_id_that_holds_a_card_number_is_refused_since_it_cannot_be_altered(caller: Caller, card: str) -> None:
+    ticket = plain_ticket()
+    await caller.send_ticket(created(ticket))
+    reply = {"reply_id": "r-1", "text": "It is ours.", "received_at": "2026-11-21T09:00:00Z"}
+    events: dict[str, dict[str, Any]] = {
+        "ticket.ticket_id": created(plain_ticket(ticket_id=card)),
+        "ticket_id": {"event": "replied", "ticket_id": card, "reply": reply},
+        "reply.reply_id": {"event": "replied", "ticket_id": ticket["ticket_id"], "reply": reply | {"reply_id": card}},
+    }
+
+    with capture_logs() as logs:
+        answers = {field: await caller.send_ticket(event) for field, event in events.items()}
+
+    told = {field: answer.json()["error"]["fields"] for field, answer in answers.items()}
+    assert {answer.status_code for answer in answers.values()} == {422}
+    assert {field: [flaw["field"] for flaw in flaws] for field, flaws in told.items()} == {
+        name: [name] for name in told
+    }
+    assert all("looks like a card number: use another id" in flaws[0]["message"] for flaws in told.values())
+    assert card not in f"{told}{logs}"
+    assert len(await caller.desk.timeline(ticket["ticket_id"])) == 1
+
+
+@pytest.mark.parametrize("text", ["", " ", "\r\n\t", "\u00a0"])
+async def test_a_reply_without_words_is_refused_and_does_not_start_the_clocks(caller: Caller, text: str) -> None:
+    ticket = plain_ticket()
+    await caller.send_ticket(created(ticket))
+    reply = {"reply_id": "r-1", "text": text, "received_at": "2026-11-21T09:00:00Z"}
+
+    answer = await caller.send_ticket({"event": "replied", "ticket_id": ticket["ticket_id"], "reply": reply})
+
+    (flaw,) = answer.json()["error"]["fields"]
+    assert (answer.status_code, flaw["field"]) == (422, "reply.text")
+    assert flaw["message"] == "write something: it is empty"
+    assert len(await caller.desk.timeline(ticket["ticket_id"])) == 1
 
 
 async def test_a_text_full_of_card_numbers_still_fits_its_case(caller: Caller) -> None:

@@ -20,7 +20,7 @@ from billing.cases import (
     Verdict,
     Withdrawal,
 )
-from billing.disputes import Resolution, case_id
+from billing.disputes import Resolution, Ticket, case_id
 from billing.money import Money
 from starters import disputes
 from starters.card_numbers import without_card_numbers
@@ -40,6 +40,8 @@ MESSAGES = (
     TryAgain(by="lead-1", reason=WORDS),
     Reopening(by="agent-1", reason=WORDS, opened_at=NOW),
 )
+# Where people write in their own words.
+WRITTEN = {"text", "reason"}
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
@@ -47,23 +49,67 @@ def test_every_message_to_a_case_loses_card_numbers_and_keeps_the_rest(message: 
     harmless = without_card_numbers(message)
 
     told = harmless.model_dump()
-    typed = {name for name in ("text", "reason") if name in told}
+    typed = WRITTEN & told.keys()
     assert [told[name] for name in typed] == ["they paid with [card number removed]"]
     assert {name: told[name] for name in told.keys() - typed} == message.model_dump(exclude=typed)
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
 def test_a_text_full_of_card_numbers_still_fits_its_field(message: object) -> None:
-    (field,) = {"text", "reason"} & message.model_dump().keys()
-    full = message.model_copy(update={field: (CARD.replace(" ", "") + " ") * 117})
+    (field,) = WRITTEN & message.model_dump().keys()
+    full = message.model_copy(update={field: " ".join([CARD.replace(" ", "")] * 117)})
 
     harmless = without_card_numbers(full)
 
     assert type(message).model_validate(harmless.model_dump()) == harmless
 
 
+def test_a_ticket_loses_them_wherever_somebody_wrote_and_keeps_the_rest() -> None:
+    plain = {
+        "subject": f"card {CARD}",
+        "description": WORDS,
+        "requester": {"name": f"Accounts {CARD}", "email": "accounts@acme.example"},
+        "evidence": [
+            {"name": f"{CARD}.png", "link": f"https://files.acme.example/{CARD.replace(' ', '-')}.png"},
+            {"name": "calls.csv", "sha256": "0" * 64, "link": "https://files.acme.example/calls.csv"},
+        ],
+    }
+    opened = ticket(**plain)
+
+    harmless = without_card_numbers(Opening(ticket=opened)).ticket
+
+    removed = "[card number removed]"
+    assert (harmless.subject, harmless.description) == (f"card {removed}", f"they paid with {removed}")
+    assert harmless.requester.name == f"Accounts {removed}"
+    assert harmless.evidence[0].name == f"{removed}.png"
+    assert harmless.evidence[0].link == "https://files.acme.example/%5Bcard%20number%20removed%5D.png"
+    assert harmless.evidence[1] == opened.evidence[1]
+    kept = {"exclude": {"subject", "description", "requester", "evidence"}}
+    assert harmless.model_dump(**kept) == opened.model_dump(**kept)
+    assert without_card_numbers(harmless) == harmless
+
+
+def test_full_fields_of_a_ticket_still_fit_it() -> None:
+    number = CARD.replace(" ", "")
+    opened = ticket(
+        subject=f"{number} " * 17,
+        description=f"{number} " * 1_176,
+        evidence=[{"name": f"{number} " * 17, "link": f"https://a.example/{f'{number}/' * 116}"}],
+    )
+
+    harmless = without_card_numbers(opened)
+
+    assert Ticket.model_validate(harmless.model_dump()) == harmless
+
+
+def test_who_withdraws_is_told_without_them_too() -> None:
+    withdrawal = without_card_numbers(Withdrawal(by=f"the holder of {CARD}"))
+
+    assert withdrawal.by == "the holder of [card number removed]"
+
+
 async def test_a_case_hears_none_of_them(desk: CaseDesk) -> None:
-    opening = Opening(ticket=ticket())
+    opening = Opening(ticket=ticket(description=WORDS))
     case = case_id(opening.ticket.ticket_id)
     again = Opening(ticket=opening.ticket, reopening=Reopening(by="agent-1", reason=WORDS, opened_at=NOW))
     queue = desk.settings.task_queue
@@ -78,7 +124,7 @@ async def test_a_case_hears_none_of_them(desk: CaseDesk) -> None:
     await disputes.open_dispute(desk.client, again, task_queue=queue)
     second = await desk.timeline(opening.ticket.ticket_id)
 
-    assert [line.count("[card number removed]") for line in (*first[1:], second[0])] == [1] * 5
+    assert [line.count("[card number removed]") for line in (*first, second[0])] == [1] * 5 + [2]
     assert CARD not in f"{first}{second}"
 
 

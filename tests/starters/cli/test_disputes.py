@@ -206,9 +206,26 @@ async def test_a_reply_without_words_does_not_start_the_clocks(terminal: Termina
     ticket_id = await opened(terminal)
 
     empty = await terminal.types("dispute", "reply", ticket_id, "--text", "  ")
+    asked = await terminal.types("dispute", "ask-customer", ticket_id, "--text", "    ", "--as", "agent-1")
 
-    assert empty.exit_code == 2
-    assert "--text: it is empty" in empty.stderr
+    assert (empty.exit_code, asked.exit_code) == (2, 2)
+    assert "--text: write something: it is empty" in empty.stderr
+    assert "--text: write 3 characters or more" in asked.stderr
+    assert len(await terminal.desk.timeline(ticket_id)) == 1
+
+
+async def test_an_id_that_holds_a_card_number_is_refused_by_the_option_it_was_typed_in(terminal: Terminal) -> None:
+    ticket_id = await opened(terminal)
+
+    named = await terminal.types(*options("4111111111111111"))
+    replied = await terminal.types(
+        "dispute", "reply", ticket_id, "--text", "Ours.", "--reply-id", "4111-1111-1111-1111"
+    )
+
+    assert (named.exit_code, replied.exit_code) == (2, 2)
+    assert "--ticket [card number removed]: it holds what looks like a card number" in named.stderr
+    assert "--reply-id [card number removed]: it holds what looks like a card number" in replied.stderr
+    assert len(await terminal.desk.timeline(ticket_id)) == 1
 
 
 async def test_a_wrong_choice_is_told_without_the_jargon_of_a_library(terminal: Terminal) -> None:
