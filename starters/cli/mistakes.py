@@ -52,6 +52,7 @@ class Commands(TyperGroup):
     """A group of commands that explains what goes wrong in them; `--debug` before the command lets it through."""
 
     def invoke(self, ctx: Any) -> Any:
+        """Run the command that was chosen; what it raises ends as words on stderr and an exit code."""
         try:
             return super().invoke(ctx)
         except typer.BadParameter as mistake:
