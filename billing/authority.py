@@ -23,6 +23,9 @@ class Role(StrEnum):
 # The ladder a credit climbs. Roles outside it join a decision (engineering) or read it; they do not raise a limit.
 LADDER = (Role.AGENT, Role.LEAD, Role.VP)
 
+# Who may start, pause, resume and cancel a month end, and take a draft out of it.
+MAY_RUN_MONTH_END = (Role.FINANCE, Role.LEAD, Role.ENGINEERING, Role.VP)
+
 # Who asks when the runbook itself proposes; never an operator, so it can never be the approver.
 RUNBOOK = "runbook"
 
@@ -103,7 +106,7 @@ def objection(
     if not active:
         return f"{operator_id} is no longer an active operator"
     if operator_id == requested_by:
-        return f"{operator_id} asked for this credit; another person must decide it"
+        return f"{operator_id} asked for this; another person must decide it"
     if operator_id in earlier_deciders:
         return f"{operator_id} has already decided a part of this request; another person must decide the rest"
     if not may_decide(role, required):

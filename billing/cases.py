@@ -223,20 +223,27 @@ class DecisionReceipt(BaseModel):
 
 
 class PendingApproval(BaseModel):
-    """A question that waits for a person, as lists and the case page show it."""
+    """A question that waits for a person, as lists and the case page show it. A credit has a tenant and an amount, a month
+    end the `totals` of its currencies."""
 
     model_config = ConfigDict(frozen=True)
 
     approval_id: str
     case_id: str
-    tenant_id: str
+    tenant_id: str | None
     role: Role
-    amount: Money
+    amount: Money | None = None
+    totals: tuple[Money, ...] = ()
     question: str
     request_sha256: str
     requested_by: str
     asked_at: AwareDatetime
     expires_at: AwareDatetime
+
+    @property
+    def worth(self) -> str:
+        """What it is about in money: `USD 28.00`, or `EUR 300.00, USD 1200.00`."""
+        return ", ".join(str(one) for one in ((self.amount,) if self.amount else self.totals))
 
 
 class StoryLine(BaseModel):

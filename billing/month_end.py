@@ -234,6 +234,7 @@ class RunStory(_Record):
     outcomes: dict[Outcome, int] = {}
     totals: tuple[Money, ...] = ()
     left: tuple[LeftDocument, ...] = ()
+    left_count: int = 0
     holds: tuple[str, ...] = ()
     approval: PendingApproval | None = None
     ending: Ending | None = None

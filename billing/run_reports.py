@@ -45,11 +45,13 @@ class StoppedTenant(_Record):
 
 
 class CurrencyTotal(_Record):
-    """What is billed in one currency, and what the previous period's invoices of the same kind came to; None without."""
+    """The drafts of a run in one currency, what earlier runs of the period have issued in it, and what the previous
+    period came to; None without. A currency of the previous period that nobody is billed in now is listed too."""
 
     currency: Currency
     invoices: int
     total_minor: int
+    issued_minor: int = 0
     previous_minor: int | None = None
 
     @property
@@ -59,10 +61,15 @@ class CurrencyTotal(_Record):
 
     @property
     def moved(self) -> Decimal | None:
-        """The change as a share of the previous total, 0.25 for a quarter more; None when there is nothing to compare."""
+        """The period's change as a share of the previous one, 0.25 for a quarter more; None with nothing to compare."""
         if not self.previous_minor:
             return None
-        return Decimal(self.total_minor - self.previous_minor) / abs(Decimal(self.previous_minor))
+        return Decimal(self.whole.minor - self.previous_minor) / abs(Decimal(self.previous_minor))
+
+    @property
+    def whole(self) -> Money:
+        """What the period comes to once the drafts are issued."""
+        return Money(minor=self.total_minor + self.issued_minor, currency=self.currency)
 
 
 class RunReport(_Record):
@@ -132,9 +139,11 @@ class RunDiff(_Record):
 def review_reasons(report: RunReport, policy: MonthEndPolicy) -> tuple[str, ...]:
     """Why finance must see the run before it is finalised, in sentences; empty: it passes by itself.
 
-    A change of exactly `total_moves_at_most` passes. A house that bills for the first time has nothing to compare with;
-    later a currency that nobody was billed in before is a change of its own.
+    Without drafts there is nothing to review. A change of exactly `total_moves_at_most` passes. A house that bills for the
+    first time has nothing to compare with; later a currency that nobody was billed in before is a change of its own.
     """
+    if not report.invoices:
+        return ()
     tripped = (f"{counted(count, 'draft')}: {bound}" for bound, count in report.flagged.items() if count)
     return (*tripped, *_moved(report.totals, policy.total_moves_at_most))
 
@@ -143,8 +152,8 @@ def _moved(totals: Sequence[CurrencyTotal], at_most: Decimal) -> Iterator[str]:
     comparable = any(total.previous_minor for total in totals)
     for total in totals:
         moved = total.moved
-        if moved is None and comparable and total.total:
-            yield f"{total.currency} is billed for the first time: {total.total}"
+        if moved is None and comparable and total.whole:
+            yield f"{total.currency} is billed for the first time: {total.whole}"
         elif moved is not None and abs(moved) > at_most:
             previous = Money(minor=total.previous_minor or 0, currency=total.currency)
-            yield f"{total.currency} moved by {percent(moved)}, from {previous} to {total.total}"
+            yield f"{total.currency} moved by {percent(moved)}, from {previous} to {total.whole}"

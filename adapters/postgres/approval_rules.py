@@ -16,7 +16,7 @@ from billing import authority
 from billing.authority import LADDER, level_for, sum_in_words
 from billing.cases import SignedDecision, Verdict
 from billing.corrections import sha256_of
-from billing.effects import Effect, EffectState
+from billing.effects import Effect, EffectKind, EffectState
 from billing.money import Money
 from billing.policy.credits import CreditPolicy
 
@@ -55,9 +55,14 @@ def objection(
         earlier_deciders=_earlier_deciders(connection, effect.op_key),
         active=signer.active,
     )
-    if personal or decision.verdict is Verdict.REJECT or question.role not in LADDER:
+    if personal or decision.verdict is Verdict.REJECT or not _has_a_limit(effect, question):
         return personal
     return _outgrown(connection, effect, signer, limits, now)
+
+
+def _has_a_limit(effect: Effect, question: Row[Any]) -> bool:
+    """Credits are measured against the limits of the ladder; a month end is approved as it is, or not at all."""
+    return effect.kind is EffectKind.CREDIT and question.role in LADDER
 
 
 def _no_longer_open(question: Row[Any], effect: Effect, now: datetime) -> str | None:
@@ -67,7 +72,7 @@ def _no_longer_open(question: Row[Any], effect: Effect, now: datetime) -> str | 
     if question.expires_at <= now:
         return f"this question expired at {question.expires_at:%Y-%m-%d %H:%M} UTC"
     if effect.state is not EffectState.PROPOSED:
-        return f"the credit is {effect.state} and waits for nobody"
+        return f"the request is {effect.state} and waits for nobody"
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, select, update
+from sqlalchemy import Connection, Engine, Row, Select, case, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from activities.clock import Now, wall_clock
@@ -24,7 +24,9 @@ from billing.authority import Role
 from billing.cases import DecisionReceipt, PendingApproval, SignedDecision, Verdict
 from billing.effects import Effect, EffectKind, EffectState
 from billing.failures import BillingFailure, FailureCode
+from billing.money import Money
 from billing.policy.credits import CreditPolicy
+from billing.run_reports import CurrencyTotal
 
 _DECIDED = {Verdict.APPROVE: ApprovalState.APPROVED, Verdict.REJECT: ApprovalState.REJECTED}
 
@@ -115,15 +117,18 @@ class Approvals:
             return _find(connection, approval_id)
 
     def _limits(self, approval_id: str) -> CreditPolicy | None:
-        """The credit policy of the tenant that a question is about; None without such a question."""
+        """The credit policy of the tenant that a question is about, or the standard one; None without such a question."""
         asked = (
             select(effects.c.tenant_id)
             .join(approvals, approvals.c.op_key == effects.c.op_key)
             .where(approvals.c.approval_id == approval_id)
         )
         with transaction(self._engine) as connection:
-            tenant_id = connection.execute(asked).scalar_one_or_none()
-        return self._policies.in_force(self._tenants.find(tenant_id)).credits if tenant_id else None
+            question = connection.execute(asked).one_or_none()
+        if question is None:
+            return None
+        tenant = self._tenants.find(question.tenant_id) if question.tenant_id else None
+        return self._policies.in_force(tenant).credits
 
     def _count(self, connection: Connection, decision: SignedDecision, effect: Effect, signer: Operator) -> None:
         connection.execute(
@@ -151,7 +156,8 @@ def _locked(connection: Connection, approval_id: str) -> tuple[Row[Any], Effect]
     if found is None:
         raise BillingFailure(FailureCode.NOT_FOUND, f"there is no question {approval_id}")
     effect = read_effect(connection, found.op_key)
-    lock_tenant(connection, effect.tenant_id or "")
+    if effect.tenant_id:
+        lock_tenant(connection, effect.tenant_id)
     effect = read_effect(connection, found.op_key, lock=True)
     return connection.execute(this.with_for_update()).one(), effect
 
@@ -188,13 +194,15 @@ def _find(connection: Connection, approval_id: str) -> PendingApproval | None:
 
 
 def _questions() -> Select[Any]:
-    return (
-        select(approvals, effects.c.case_id, effects.c.tenant_id, effects.c.amount_minor, effects.c.currency)
-        .join(effects, effects.c.op_key == approvals.c.op_key)
-        .where(effects.c.kind == EffectKind.CREDIT.value)
+    about = effects.c
+    totals = case((about.kind == EffectKind.INVOICE_RUN.value, about.request["report"]["totals"])).label(
+        "report_totals"
     )
+    columns = (about.case_id, about.tenant_id, about.amount_minor, about.currency, totals)
+    return select(approvals, *columns).join(effects, about.op_key == approvals.c.op_key)
 
 
 def _pending(row: Row[Any]) -> PendingApproval:
-    fields = row._asdict()
-    return PendingApproval.model_validate(fields | {"amount": {"minor": row.amount_minor, "currency": row.currency}})
+    amount = None if row.amount_minor is None else Money(minor=row.amount_minor, currency=row.currency)
+    totals = [CurrencyTotal.model_validate(one).total for one in row.report_totals or ()]
+    return PendingApproval.model_validate(row._asdict() | {"amount": amount, "totals": totals})

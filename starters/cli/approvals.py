@@ -34,7 +34,7 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
         (
             one.approval_id,
             one.role,
-            one.amount,
+            one.worth,
             one.tenant_id,
             one.requested_by,
             when(one.expires_at, now),
@@ -89,4 +89,4 @@ def _decide(
 def _tell(receipt: DecisionReceipt, question: PendingApproval) -> None:
     if not receipt.accepted:
         raise BillingFailure(FailureCode.NOT_APPROVED, f"this does not count: {receipt.message}")
-    say(f"{receipt.message}: {question.amount} for {question.tenant_id}")
+    say(f"{receipt.message}: {question.worth} for {question.tenant_id or question.case_id}")

@@ -130,7 +130,7 @@ def _show_question(story: CaseStory, now: datetime) -> None:
     show_fields(
         [
             ("question", question.question),
-            ("amount", question.amount),
+            ("amount", question.worth),
             ("asked by", question.requested_by),
             ("expires", when(question.expires_at, now)),
             ("to decide", f"runbooks approve {question.approval_id}"),

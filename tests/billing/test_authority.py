@@ -151,7 +151,7 @@ def test_an_unanswered_request_climbs_until_the_top(required: Role, following: R
     [
         ("vp-1@ops.example", True, None),
         ("vp-1@ops.example", False, "vp-1@ops.example is no longer an active operator"),
-        ("agent-1@ops.example", True, "agent-1@ops.example asked for this credit; another person must decide it"),
+        ("agent-1@ops.example", True, "agent-1@ops.example asked for this; another person must decide it"),
         (
             "engineer-1@ops.example",
             True,

@@ -107,5 +107,5 @@ def approved(decision: SignedDecision | None) -> bool:
 
 def _label(pending: PendingApproval, moment: datetime) -> str:
     if moment == pending.expires_at:
-        return f"approval by {pending.role} of {pending.amount} expires {moment:%a %d %b %H:%M} UTC"
-    return f"remind {pending.role} to decide about {pending.amount} at {moment:%a %d %b %H:%M} UTC"
+        return f"approval by {pending.role} of {pending.worth} expires {moment:%a %d %b %H:%M} UTC"
+    return f"remind {pending.role} to decide about {pending.worth} at {moment:%a %d %b %H:%M} UTC"

@@ -83,6 +83,10 @@ class Runbook:
     async def _wind_up(self, watchers: list["asyncio.Task[None]"]) -> None:
         self.stop_watching()
         await asyncio.gather(*watchers)
+        await self.letters_have_left()
+
+    async def letters_have_left(self) -> None:
+        """Wait for what is still being sent, and for whoever still speaks to the case."""
         for letter in self._posted:  # the last ones may post others
             await letter
         await workflow.wait_condition(workflow.all_handlers_finished)

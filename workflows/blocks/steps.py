@@ -50,9 +50,21 @@ MONEY = Allowance(
 LETTER = Allowance(one_try=timedelta(seconds=60), spaced_at_most=timedelta(seconds=60), keep_trying=timedelta(days=1))
 # Evidence of a million events; an attempt that shows no progress for a minute is dead.
 EVIDENCE = Allowance(one_try=timedelta(minutes=30), spaced_at_most=timedelta(seconds=60), silence=timedelta(minutes=1))
-# A thousand tenants, or a roll-up of a month: minutes at most, and silent for a minute means dead.
+# A thousand tenants, or a roll-up of a month: minutes at most, and silent for a minute means dead. A database that is
+# away is waited for half a day before people are asked.
 BULK = Allowance(
-    one_try=timedelta(minutes=30), spaced_at_most=timedelta(seconds=60), silence=timedelta(minutes=1), lane=BULK_LANE
+    one_try=timedelta(minutes=30),
+    spaced_at_most=timedelta(seconds=60),
+    keep_trying=timedelta(hours=12),
+    silence=timedelta(minutes=1),
+    lane=BULK_LANE,
+)
+# A batch of letters with documents; see LETTER.
+DELIVERY = Allowance(
+    one_try=timedelta(minutes=10),
+    spaced_at_most=timedelta(seconds=60),
+    keep_trying=timedelta(days=1),
+    silence=timedelta(minutes=1),
 )
 # A batch of documents to the payment provider; what it does not take stays behind with its reason.
 DOCUMENTS_OUT = Allowance(

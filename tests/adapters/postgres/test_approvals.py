@@ -229,7 +229,7 @@ def test_the_person_who_asks_never_approves(company: Company) -> None:
     receipt = company.answer(asked, Role.LEAD)
 
     assert not receipt.accepted
-    assert receipt.message == f"{judge} asked for this credit; another person must decide it"
+    assert receipt.message == f"{judge} asked for this; another person must decide it"
 
 
 def test_two_positions_need_two_people(company: Company) -> None:
