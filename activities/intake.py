@@ -14,6 +14,8 @@ from billing.triage import escalation_reasons, intake_problems, severity
 
 @dataclass(frozen=True)
 class Intake:
+    """The first verb of a case: whatever it needs of the books for life is read here."""
+
     tenants: TenantDirectory
     invoices: InvoiceArchive
     policies: PolicyShelf

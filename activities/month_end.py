@@ -86,6 +86,8 @@ _EXAMPLES = 3
 
 @dataclass(frozen=True)
 class MonthEnds:
+    """The verbs of a billing run, from its opening to its close; each names its run and may be repeated."""
+
     runs: BillingRuns
     reviews: RunReviews
     rollups: RollUps

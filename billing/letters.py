@@ -53,6 +53,7 @@ def budget_in_words(budget: Budget) -> str:
 
 
 def acknowledged(case: OpenedCase) -> DisputeAcknowledged:
+    """Promises the time of the tenant's tier, and says in whole hours how often we write."""
     sla = case.policy.sla
     tier = case.tenant.tier if case.tenant else None
     resolution = sla.commitments[tier].resolution if tier else sla.root_cause
@@ -65,6 +66,7 @@ def acknowledged(case: OpenedCase) -> DisputeAcknowledged:
 
 
 def update(case: OpenedCase, stage: Stage, next_step: str, due: datetime | None) -> DisputeUpdate:
+    """`due` is when the resolution is due, None while its clock stands still."""
     return DisputeUpdate(
         ticket_id=case.ticket.ticket_id,
         invoice_number=case.invoice_number or "",
@@ -75,6 +77,7 @@ def update(case: OpenedCase, stage: Stage, next_step: str, due: datetime | None)
 
 
 def asked(case: OpenedCase, question: Question, reminder: int, closes_at: datetime) -> CustomerAsked:
+    """`reminder` 0 is the question itself; `closes_at` is when silence closes the case."""
     return CustomerAsked(
         ticket_id=case.ticket.ticket_id, question=question.text, reminder=reminder, closes_at=closes_at
     )
@@ -83,6 +86,7 @@ def asked(case: OpenedCase, question: Question, reminder: int, closes_at: dateti
 def resolved(
     case: OpenedCase, outcome: Outcome, statements: tuple[str, ...], receipt: CreditReceipt | None
 ) -> DisputeResolved:
+    """Names the money of the receipt, and none without one, whatever was proposed."""
     return DisputeResolved(
         ticket_id=case.ticket.ticket_id,
         invoice_number=case.invoice_number or "",
@@ -98,6 +102,7 @@ def resolved(
 
 
 def closed(case: OpenedCase, ending: Ending) -> DisputeClosed:
+    """For endings that decide nothing about money; says what is wrong with a ticket that was not accepted."""
     return DisputeClosed(
         ticket_id=case.ticket.ticket_id,
         ending=ending.value,
@@ -107,6 +112,7 @@ def closed(case: OpenedCase, ending: Ending) -> DisputeClosed:
 
 
 def escalated(case: OpenedCase) -> CaseEscalated:
+    """Every reason, and the other cases of a pattern with where they stand."""
     return CaseEscalated(
         case_id=case.case_id,
         tenant_id=case.ticket.tenant_id,
@@ -120,6 +126,7 @@ def escalated(case: OpenedCase) -> CaseEscalated:
 def approval_requested(
     case: OpenedCase, proposal: Proposal, statements: tuple[str, ...], pending: PendingApproval, reminder: int
 ) -> ApprovalRequested:
+    """With what the tenant was credited lately, which counts against limits; `reminder` 0 is the first asking."""
     return ApprovalRequested(
         approval_id=pending.approval_id,
         case_id=case.case_id,
@@ -136,6 +143,7 @@ def approval_requested(
 
 
 def judgement_needed(case: OpenedCase, why: str, statements: tuple[str, ...], reminder: int) -> JudgementNeeded:
+    """`why` is what the runbook may not decide by itself; `reminder` 0 is the first asking."""
     return JudgementNeeded(
         case_id=case.case_id,
         tenant_id=case.ticket.tenant_id,
@@ -161,6 +169,7 @@ def sla_alert(
 
 
 def handed_over(case: OpenedCase, step: str, what_happened: str) -> HandedOver:
+    """`what_happened` as the step said it, without secrets; `step` is what it was to do."""
     return HandedOver(
         case_id=case.case_id,
         step=step,

@@ -176,6 +176,7 @@ class BatchResult(_Record):
 
     @property
     def documents(self) -> int:
+        """Those that are done and those that are left."""
         return self.done + len(self.left)
 
 

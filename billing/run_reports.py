@@ -104,6 +104,7 @@ class RunReview(_Record):
     path: tuple[Role, ...] = (Role.FINANCE,)
 
     def sha256(self) -> str:
+        """What an approval binds, in lower-case hexadecimal: another report is another question."""
         return sha256_of(self.model_dump(mode="json"))
 
 

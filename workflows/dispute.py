@@ -53,6 +53,7 @@ class Dispute(DisputeAgreement):
 
     @workflow.run
     async def run(self, opening: Opening) -> Ending:
+        """The procedure from opening to record; whatever ends it early is recorded too."""
         self.case = self.opened = await self._open(opening)
         if ending := turned_away(self.case):
             return await self._turn_away(ending)

@@ -182,6 +182,7 @@ class DisputeDesk(Case):
         )
 
     def show(self) -> None:
+        """Bring the details and the search attributes of the Temporal UI up to date."""
         workflow.set_current_details(as_markdown(self.story()))
         self.labels.show(
             stage="waiting for customer" if self.customer.waiting else self.stage.value,

@@ -59,10 +59,12 @@ class DisputeWatch(DisputeDesk):
         )
 
     def watchers(self) -> list[Coroutine[Any, Any, None]]:
+        """One for each clock, one for the regular updates, one for questions to the customer."""
         clocks = [self.clocks.watch(name, self._announce) for name in self.clocks.names]
         return [*clocks, self._update_regularly(), self.customer.chase(self.case.policy.disputes, self._write_question)]
 
     def stop_watching(self) -> None:
+        """End the clocks and the questions too."""
         super().stop_watching()
         self.clocks.stop()
         self.customer.stop()
@@ -73,6 +75,7 @@ class DisputeWatch(DisputeDesk):
         self.move(stage, next_step, needs_human=needs_human)
 
     def move(self, stage: Stage, next_step: str, *, needs_human: bool = False) -> None:
+        """Be at a stage, whether or not the customer is being asked something."""
         self.stage, self.next_step, self.needs_human = stage, next_step, needs_human
         self.show()
 
@@ -87,6 +90,7 @@ class DisputeWatch(DisputeDesk):
             raise EndedEarlyError(Ending.UNANSWERED)
 
     def ended_early(self) -> bool:
+        """Whether the customer withdrew, or stayed silent for too long."""
         return self.withdrawn or self.customer.unanswered
 
     def overtaken(self) -> bool:

@@ -28,6 +28,7 @@ class SlaClocks:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """In the order in which the policy names the clocks."""
         return tuple(self._clocks)
 
     def snapshot(self) -> tuple[Clock, ...]:
@@ -54,9 +55,11 @@ class SlaClocks:
         return min(dues, default=None)
 
     def due(self, name: str) -> datetime | None:
+        """When the clock is used up (UTC); None while it stands still or once it is met."""
         return self._clocks[name].due(self._calendar)
 
     def views(self) -> tuple[ClockView, ...]:
+        """As people see them: moments, and shares of the budget as of now."""
         return tuple(self._view(clock) for clock in self._clocks.values())
 
     def stop(self) -> None:

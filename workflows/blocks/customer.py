@@ -27,6 +27,7 @@ class CustomerDialogue:
 
     @property
     def waiting(self) -> bool:
+        """Whether a question is open."""
         return self._question is not None
 
     def refuse_a_second_question(self) -> None:
@@ -37,6 +38,7 @@ class CustomerDialogue:
             )
 
     def ask(self, question: Question) -> None:
+        """Open a question; `refuse_a_second_question` comes first."""
         self._question = question
         self.asked += 1
 
@@ -56,6 +58,7 @@ class CustomerDialogue:
         return True
 
     def stop(self) -> None:
+        """Let `chase` end: nothing more is written."""
         self._over = True
 
     async def chase(self, policy: DisputePolicy, write: Write) -> None:
