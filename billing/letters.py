@@ -157,6 +157,7 @@ def judgement_needed(case: OpenedCase, why: str, statements: tuple[str, ...], re
 def sla_alert(
     case: OpenedCase, clock: Clock, *, breached: bool, due: datetime, stage: Stage, next_step: str
 ) -> SlaAlert:
+    """`due` is the moment (UTC) at which the budget is used up."""
     return SlaAlert(
         case_id=case.case_id,
         tenant_id=case.ticket.tenant_id,
