@@ -11,14 +11,13 @@ from billing.holds import HeldEffect, Hold, HoldOrder
 from billing.month_end import (
     BatchResult,
     BillingRun,
-    Errand,
     Parking,
     Preflight,
     RunOrder,
     Shard,
     ShardResult,
 )
-from billing.policy.month_end import MonthEndPolicy
+from billing.policy.month_end import Errand, MonthEndPolicy
 from billing.rollups import RollUpFinding
 from billing.run_reports import RunDiff, RunReport, RunReview
 

@@ -12,7 +12,6 @@ from activities.ports import PolicyShelf
 from billing.holds import HeldEffect, Hold
 from billing.month_end import (
     BillingRun,
-    Errand,
     Parking,
     Preflight,
     RunOrder,
@@ -20,6 +19,7 @@ from billing.month_end import (
     ShardOrder,
     ShardResult,
 )
+from billing.policy.month_end import Errand
 from billing.rollups import RollUpFinding
 from billing.run_reports import RunReport, RunReview
 

@@ -62,14 +62,6 @@ class Outcome(StrEnum):
     NOTHING_TO_BILL = "nothing_to_bill"
 
 
-class Errand(StrEnum):
-    """What is done with a finalised document, one after the other."""
-
-    PRINT = "print"
-    PUSH = "push"
-    DELIVER = "deliver"
-
-
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True)
 

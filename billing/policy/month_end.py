@@ -2,12 +2,22 @@
 
 from datetime import time, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from billing.periods import ZoneName
 from billing.policy.disputes import ApprovalPolicy
+
+
+class Errand(StrEnum):
+    """What is done with an issued document, one after the other."""
+
+    PRINT = "print"
+    PUSH = "push"
+    DELIVER = "deliver"
+
 
 Share = Annotated[Decimal, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -41,6 +51,8 @@ class MonthEndPolicy(BaseModel):
     documents_a_batch: Count
     batches_at_once: Count
 
+    # What is done with an issued document; a house whose invoices leave another way does less.
+    errands: tuple[Errand, ...] = tuple(Errand)
     look_at_holds_every: timedelta
     push_again_after: tuple[timedelta, ...]
     listed_at_most: Count

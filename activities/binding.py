@@ -1,0 +1,146 @@
+"""Every activity, bound to the ports it works over, by the lane it runs on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from activities.approvals import Approvals
+from activities.clock import Now, wall_clock
+from activities.closing import ClosingDesk
+from activities.credits import Credits
+from activities.documents import Documents
+from activities.intake import Intake
+from activities.investigation import Investigation
+from activities.invoice_push import InvoicePushing
+from activities.invoicing_ports import (
+    BillingRuns,
+    DocumentPress,
+    Holds,
+    InvoiceCourier,
+    InvoicePush,
+    RollUps,
+    RunReviews,
+)
+from activities.lanes import BULK_LANE, INVOICES_LANE, PAYMENTS_LANE
+from activities.letters import Letters
+from activities.month_end import MonthEnds
+from activities.operators import Operators
+from activities.ports import (
+    ApprovalDesk,
+    CalendarSource,
+    CaseBook,
+    CreditBook,
+    EffectLedger,
+    EvidenceRoom,
+    InvoiceArchive,
+    OperatorDirectory,
+    PaymentProvider,
+    PolicyShelf,
+    Postman,
+    TenantDirectory,
+    TicketDesk,
+)
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Everything the activities need from outside, in one place to compose and to replace in tests."""
+
+    tenants: TenantDirectory
+    invoices: InvoiceArchive
+    policies: PolicyShelf
+    calendars: CalendarSource
+    register: CaseBook
+    evidence: EvidenceRoom
+    effects: EffectLedger
+    credits: CreditBook
+    desk: ApprovalDesk
+    operators: OperatorDirectory
+    provider: PaymentProvider
+    postman: Postman
+    tickets: TicketDesk
+    runs: BillingRuns
+    reviews: RunReviews
+    rollups: RollUps
+    holds: Holds
+    pushing: InvoicePush
+    press: DocumentPress
+    courier: InvoiceCourier
+    now: Now = wall_clock
+
+
+Activity = Callable[..., Any]
+# The lane of everything that has none of its own: the workers' own task queue.
+ORDINARY = ""
+
+
+def activities(ports: Ports) -> dict[str, list[Activity]]:
+    """Every activity, bound to its ports, by the lane it runs on."""
+    on_cases, payments = _on_cases(ports)
+    runs = MonthEnds(ports.runs, ports.reviews, ports.rollups, ports.holds, ports.policies, ports.now)
+    documents, pushing = Documents(ports.press, ports.courier), InvoicePushing(ports.pushing)
+    on_runs: list[Activity] = [
+        runs.open,
+        runs.held,
+        runs.propose,
+        runs.withdraw,
+        runs.release,
+        runs.park,
+        runs.close,
+        documents.deliver,
+    ]
+    bulk: list[Activity] = [
+        runs.preflight,
+        runs.close_usage,
+        runs.roll_up,
+        runs.shards,
+        runs.waiting,
+        runs.rate,
+        runs.check,
+        runs.finalise,
+        runs.abandon,
+        documents.print,
+    ]
+    return {
+        ORDINARY: [*on_cases, *on_runs],
+        PAYMENTS_LANE: payments,
+        INVOICES_LANE: [pushing.push],
+        BULK_LANE: bulk,
+    }
+
+
+def _on_cases(ports: Ports) -> tuple[list[Activity], list[Activity]]:
+    intake = Intake(ports.tenants, ports.invoices, ports.policies, ports.calendars, ports.register, ports.now)
+    investigation = Investigation(ports.evidence, ports.tenants, ports.invoices, ports.credits)
+    credit = Credits(
+        ports.evidence,
+        ports.tenants,
+        ports.invoices,
+        ports.register,
+        ports.credits,
+        ports.effects,
+        ports.provider,
+        ports.operators,
+        ports.now,
+    )
+    approvals, letters = Approvals(ports.desk), Letters(ports.postman, ports.effects, ports.operators, ports.now)
+    closing = ClosingDesk(ports.register, ports.tickets)
+    ordinary: list[Activity] = [
+        intake.open_case,
+        investigation.collect,
+        investigation.analyse,
+        credit.propose,
+        credit.check,
+        credit.withdraw,
+        approvals.ask,
+        approvals.decide,
+        approvals.climb,
+        approvals.expire,
+        letters.to_customer,
+        letters.to_operators,
+        letters.notify,
+        closing.record,
+        closing.note,
+        Operators(ports.operators).objection,
+    ]
+    return ordinary, [credit.issue]
