@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from activities.clock import Now, wall_clock
 from activities.ports import PolicyShelf, ProviderAnswer, Wire
-from adapters.postgres import sent_mail
+from adapters.postgres import invoice_pushes, sent_mail
 from adapters.postgres.credit_limits import lock_tenant, objection_to_sending
 from adapters.postgres.engine import transaction
 from adapters.postgres.tables import effects
@@ -69,7 +69,8 @@ class Effects:
             )
 
     def confirm(self, op_key: str, answer: ProviderAnswer) -> Effect:
-        """For letters; the mail on record is written in the same transaction. A credit is confirmed by booking it."""
+        """In the same transaction a letter's mail is put on record, and a pushed document is linked to the provider's
+        invoice. A credit is confirmed by booking it."""
         with transaction(self._engine) as connection:
             effect = read_effect(connection, op_key, lock=True)
             if effect.kind is EffectKind.CREDIT:
@@ -77,6 +78,8 @@ class Effects:
             confirmed = confirm_effect(connection, effect, answer)
             if effect.kind is EffectKind.LETTER:
                 sent_mail.left(connection, confirmed, self._now())
+            if effect.kind is EffectKind.INVOICE:
+                invoice_pushes.link(connection, confirmed, answer.provider_id)
             return confirmed
 
     def refuse(self, op_key: str, why: str, *, generation: int | None = None) -> None:

@@ -28,10 +28,13 @@ def finished(client: stripe.StripeClient, wire: Wire, key: str) -> stripe.Invoic
     begun = _left_behind(client, wire) if wire.params["look_first"] else None
     if begun is not None and begun.status != _DRAFT:
         return begun
-    draft = begun or client.v1.invoices.create(
-        cast(InvoiceCreateParams, wire.params["draft"]), {"idempotency_key": f"{key}/draft"}
-    )
-    draft = _filled(client, draft, wire, key, written=_line_numbers(client, draft) if begun else frozenset())
+    if begun is None:
+        params = cast(InvoiceCreateParams, wire.params["draft"])
+        draft = client.v1.invoices.create(params, {"idempotency_key": f"{key}/draft"})
+        draft = _filled(client, draft, wire, key, written=frozenset())
+    else:
+        _filled(client, begun, wire, key, written=_line_numbers(client, begun))
+        draft = client.v1.invoices.retrieve(begun.id)
     _refuse_if_apart(draft, wire)
     return client.v1.invoices.finalize_invoice(
         draft.id, {"auto_advance": False}, {"idempotency_key": f"{key}/finalize"}

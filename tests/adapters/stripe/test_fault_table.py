@@ -1,33 +1,18 @@
-"""Every fault of Stripe, on every kind of credit, on the first try, the second and both: one credit, nothing stuck.
-
-`send_once` drives the real adapter against the simulator. On the second try means: the process ended after the first
-answer came and before it was written down, and what is sent again then meets the fault.
-"""
+"""Every fault of Stripe, on every kind of credit, on the first try, the second and both: one credit, nothing stuck."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
-
 import pytest
 
-from activities.effects import Sender, send_once
-from activities.ports import ProviderAnswer, Wire
+from activities.effects import Sender
 from billing.corrections import CreditRequest, Destination
 from billing.effects import EffectState
 from billing.failures import BillingFailure, FailureCode
 from sandbox.stripe.faults import FaultKind
+from tests.adapters.stripe.attempts import FAULTS, Attempts, ProcessDiedError, patience
 from tests.adapters.stripe.books import BALANCE_TRANSACTIONS, CREDIT_NOTES, RealBooks
-from tests.adapters.stripe.samples import NOW, a_request, an_effect
-from tests.fakes.effects import FakeEffects
+from tests.adapters.stripe.samples import a_request, an_effect
 from tests.fixtures.stripe_simulator import StripeSimulator
-
-TRIES_MAX = 12
-# Faults that keep the caller waiting are given up on after this many seconds.
-PATIENCE = 0.3
-WAITING = {FaultKind.TIMEOUT, FaultKind.PAUSE}
 
 CREDITS = {
     "note on an unpaid invoice": (Destination.CREDIT_NOTE, False, CREDIT_NOTES),
@@ -35,81 +20,11 @@ CREDITS = {
     "balance": (Destination.NEXT_INVOICE, False, BALANCE_TRANSACTIONS),
 }
 
-FAULTS: dict[str, tuple[FaultKind, dict[str, Any]]] = {
-    "500 before the commit": (FaultKind.ERROR_BEFORE_COMMIT, {}),
-    "500 before the commit, stored": (FaultKind.ERROR_BEFORE_COMMIT, {"stored": True}),
-    "500 after the commit, stored": (FaultKind.ERROR_AFTER_COMMIT, {}),
-    "answer lost after the commit": (FaultKind.LOST_ANSWER, {}),
-    "answer broken off": (FaultKind.TRUNCATED_ANSWER, {}),
-    "answer garbled": (FaultKind.GARBLED_ANSWER, {}),
-    "too late, done": (FaultKind.TIMEOUT, {"committed": True}),
-    "too late, done only then": (FaultKind.TIMEOUT, {"committed": False}),
-    "held, done": (FaultKind.PAUSE, {"committed": True}),
-    "held, done only then": (FaultKind.PAUSE, {"committed": False}),
-    "409": (FaultKind.CONFLICT, {}),
-    "429": (FaultKind.RATE_LIMIT, {}),
-    "402": (FaultKind.DECLINE, {}),
-}
 
-
-class ProcessDiedError(Exception):
-    """The process ended with the answer in its hand."""
-
-
-@dataclass
-class Attempts:
-    """One credit being brought about, through crashes, faults and hours of waiting."""
-
-    books: RealBooks
-    request: CreditRequest
-    deaths: int = 0
-    fresh_keys: bool = False
-    ledger: FakeEffects = field(default_factory=FakeEffects)
-    now: datetime = NOW
-    tries: int = 0
-
-    def __post_init__(self) -> None:
-        self.ledger.put(an_effect(self.request))
-
-    def once(self) -> ProviderAnswer:
-        """One run of the activity."""
-        self.tries += 1
-        find = self.books.provider.find
-        sender = Sender(plan=lambda _: self.books.plan(self.request), send=self._send, find=find)
-        return send_once(self.ledger, self.request.op_key, sender, self._settle, self.now)
-
-    def until_settled(self) -> ProviderAnswer | FailureCode:
-        """Try as the runbook does until there is an answer or a failure that no try can change."""
-        while self.tries < TRIES_MAX:
-            try:
-                return self.once()
-            except ProcessDiedError:
-                continue
-            except BillingFailure as failure:
-                if failure.final:
-                    return failure.code
-                self.now += timedelta(minutes=5)
-                self.books.control.release()
-                time.sleep(0.02)
-        return pytest.fail(f"still not settled after {self.tries} tries: {self.state}")
-
-    def hours_pass(self, hours: float) -> None:
-        self.now += timedelta(hours=hours)
-        self.books.control.advance(hours=hours)
-
-    @property
-    def state(self) -> EffectState:
-        return self.ledger.rows[self.request.op_key].state
-
-    def _send(self, wire: Wire, key: str) -> ProviderAnswer:
-        return self.books.provider.send(wire, f"{key}/{self.tries}" if self.fresh_keys else key)
-
-    def _settle(self, answer: ProviderAnswer) -> ProviderAnswer:
-        if self.deaths:
-            self.deaths -= 1
-            raise ProcessDiedError
-        self.ledger.confirm(self.request.op_key, answer)
-        return answer
+def attempts_at(books: RealBooks, request: CreditRequest, deaths: int = 0) -> Attempts:
+    """One credit being brought about."""
+    sender = Sender(plan=lambda _: books.plan(request), send=books.provider.send, find=books.provider.find)
+    return Attempts(books.control, an_effect(request), sender, deaths)
 
 
 def test_the_table_knows_every_fault_of_the_simulator() -> None:
@@ -126,14 +41,14 @@ def test_every_fault_leaves_one_credit_or_a_clear_no(
 ) -> None:
     destination, paid, path = CREDITS[credit]
     kind, details = FAULTS[fault]
-    books = RealBooks(stripe_simulator, paid=paid, timeout=PATIENCE if kind in WAITING else 5.0)
-    attempts = Attempts(books, a_request(25_00, destination), deaths=1 if on == (2,) else 0)
+    books = RealBooks(stripe_simulator, paid=paid, timeout=patience(kind))
+    attempts = attempts_at(books, a_request(25_00, destination), deaths=1 if on == (2,) else 0)
     stripe_simulator.control.fault(kind, path, attempts=on, **details)
 
     settled = attempts.until_settled()
 
     refused = kind is FaultKind.DECLINE and 1 in on
-    assert books.credited() == ([] if refused else [(attempts.request.op_key, 25_00)])
+    assert books.credited() == ([] if refused else [(attempts.effect.op_key, 25_00)])
     assert attempts.state is (EffectState.REFUSED if refused else EffectState.CONFIRMED)
     assert isinstance(settled, FailureCode) is refused
     assert attempts.until_settled() == settled
@@ -149,7 +64,7 @@ def test_when_the_key_is_forgotten_the_credit_is_looked_up(
 ) -> None:
     destination, paid, path = CREDITS[credit]
     books = RealBooks(stripe_simulator, paid=paid)
-    attempts = Attempts(books, a_request(25_00, destination))
+    attempts = attempts_at(books, a_request(25_00, destination))
     kind, details = FAULTS[fault]
     stripe_simulator.control.fault(kind, path, attempts=(1,), **details)
 
@@ -158,7 +73,7 @@ def test_when_the_key_is_forgotten_the_credit_is_looked_up(
     attempts.hours_pass(hours)
     attempts.until_settled()
 
-    assert books.credited() == [(attempts.request.op_key, 25_00)]
+    assert books.credited() == [(attempts.effect.op_key, 25_00)]
     assert attempts.state is EffectState.CONFIRMED
 
 
@@ -166,19 +81,19 @@ def test_when_the_key_is_forgotten_the_credit_is_looked_up(
 def test_a_crash_followed_by_a_long_night_credits_once(stripe_simulator: StripeSimulator, credit: str) -> None:
     destination, paid, _ = CREDITS[credit]
     books = RealBooks(stripe_simulator, paid=paid)
-    attempts = Attempts(books, a_request(25_00, destination), deaths=1)
+    attempts = attempts_at(books, a_request(25_00, destination), deaths=1)
 
     with pytest.raises(ProcessDiedError):
         attempts.once()
     attempts.hours_pass(30)
     attempts.until_settled()
 
-    assert books.credited() == [(attempts.request.op_key, 25_00)]
+    assert books.credited() == [(attempts.effect.op_key, 25_00)]
 
 
 def test_a_request_still_under_way_is_neither_sent_twice_nor_given_up(stripe_simulator: StripeSimulator) -> None:
     books = RealBooks(stripe_simulator, timeout=1.0)
-    attempts = Attempts(books, a_request(25_00, Destination.CREDIT_NOTE))
+    attempts = attempts_at(books, a_request(25_00, Destination.CREDIT_NOTE))
     stripe_simulator.control.fault(FaultKind.PAUSE, CREDIT_NOTES, attempts=(1,), committed=False)
 
     codes = []
@@ -189,12 +104,12 @@ def test_a_request_still_under_way_is_neither_sent_twice_nor_given_up(stripe_sim
     attempts.until_settled()
 
     assert codes == [FailureCode.OUTCOME_UNKNOWN, FailureCode.PROVIDER_BUSY]
-    assert books.credited() == [(attempts.request.op_key, 25_00)]
+    assert books.credited() == [(attempts.effect.op_key, 25_00)]
 
 
 def test_an_invoice_paid_meanwhile_is_credited_to_the_balance_instead(stripe_simulator: StripeSimulator) -> None:
     books = RealBooks(stripe_simulator)
-    attempts = Attempts(books, a_request(25_00, Destination.CREDIT_NOTE))
+    attempts = attempts_at(books, a_request(25_00, Destination.CREDIT_NOTE))
     stripe_simulator.control.fault(FaultKind.RATE_LIMIT, CREDIT_NOTES, attempts=(1,))
 
     with pytest.raises(BillingFailure):
@@ -202,14 +117,14 @@ def test_an_invoice_paid_meanwhile_is_credited_to_the_balance_instead(stripe_sim
     books.client.v1.invoices.pay(str(books.invoice.provider_invoice_id))
     attempts.until_settled()
 
-    assert books.credited() == [(attempts.request.op_key, 25_00)]
+    assert books.credited() == [(attempts.effect.op_key, 25_00)]
     customer = books.client.v1.customers.retrieve(str(books.tenant.provider_customer_id))
     assert customer.balance == -25_00
 
 
 def test_more_than_the_invoice_holds_is_refused_for_good(stripe_simulator: StripeSimulator) -> None:
     books = RealBooks(stripe_simulator)
-    attempts = Attempts(books, a_request(100_01, Destination.CREDIT_NOTE))
+    attempts = attempts_at(books, a_request(100_01, Destination.CREDIT_NOTE))
 
     settled = attempts.until_settled()
 
@@ -224,7 +139,7 @@ def test_a_credit_has_the_same_number_in_every_currency(
 ) -> None:
     destination, paid, _ = CREDITS[credit]
     books = RealBooks(stripe_simulator, paid=paid, currency=currency)
-    attempts = Attempts(books, a_request(2_500, destination, currency=currency))
+    attempts = attempts_at(books, a_request(2_500, destination, currency=currency))
 
     attempts.until_settled()
 

@@ -124,7 +124,9 @@ def test_a_refusal_names_the_parameter_and_the_reason(server: RawStripe) -> None
 def test_a_key_that_is_not_accepted_says_what_to_set(server: RawStripe) -> None:
     server.reply = problem(401, {"type": "invalid_request_error", "message": f"Invalid API Key provided: {KEY}"})
 
-    with pytest.raises(BillingFailure, match="set RUNBOOKS_STRIPE_API_KEY to a key that may read and write invoices") as failure:
+    with pytest.raises(
+        BillingFailure, match="set RUNBOOKS_STRIPE_API_KEY to a key that may read and write invoices"
+    ) as failure:
         provider(server).send(WIRES["balance"], "key")
 
     assert failure.value.code is AWAY
