@@ -8,6 +8,7 @@ from billing.policy.bundle import Policy
 from billing.policy.credits import CreditPolicy
 from billing.policy.detection import QualityCredit, QualityPolicy, QualityThreshold, UsagePolicy
 from billing.policy.disputes import ApprovalPolicy, DisputePolicy, ProviderPolicy
+from billing.policy.invoice_push import InvoicePushPolicy
 from billing.policy.month_end import MonthEndPolicy
 from billing.policy.reconciliation import ReconciliationPolicy
 from billing.policy.sla import Budget, Counts, SlaPolicy, TierCommitment
@@ -91,6 +92,8 @@ STANDARD = Policy(
         minimum_requests=20,
     ),
 )
+
+INVOICE_PUSH = InvoicePushPolicy(version="2026-11", days_until_due=30)
 
 RECONCILIATION = ReconciliationPolicy(
     version="2026-11",
