@@ -10,6 +10,7 @@ from billing.authority import Role
 from billing.calendars import BusinessCalendar
 from billing.clocks import Clock
 from billing.disputes import Category, Resolution, Severity, Sha256, Text, Ticket
+from billing.moments import Moment
 from billing.money import Money
 from billing.policy.bundle import Policy
 from billing.redaction import no_card_number
@@ -69,7 +70,7 @@ class Reopening(_Message):
 
     by: OperatorId
     reason: Reason
-    opened_at: AwareDatetime
+    opened_at: Moment
 
 
 class Opening(_Message):
@@ -136,7 +137,7 @@ class CustomerReply(_Message):
 
     reply_id: Annotated[str, _OneLine]
     text: Answer
-    received_at: AwareDatetime
+    received_at: Moment
 
 
 class SentReply(CustomerReply):
@@ -201,7 +202,7 @@ class SignedDecision(_Message):
     verdict: Verdict
     operator_id: OperatorId
     reason: Remark = ""
-    decided_at: AwareDatetime
+    decided_at: Moment
     signature: Annotated[str, StringConstraints(max_length=200)] = ""
 
     def signed_bytes(self) -> bytes:

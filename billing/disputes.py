@@ -6,7 +6,6 @@ from typing import Annotated, Self
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -15,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from billing.moments import Moment
 from billing.money import Currency, Money
 from billing.periods import BillingMonth
 from billing.redaction import no_card_number
@@ -130,7 +130,7 @@ class Ticket(BaseModel):
     subject: Line = ""
     description: Text = ""
     evidence: tuple[Attachment, ...] = Field(default=(), max_length=50)
-    opened_at: AwareDatetime
+    opened_at: Moment
     security_concern: bool = False
     legal_threat: bool = False
     executive_escalation: bool = False

@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from console.errors import Refusal
 
 LARGEST_BODY_BYTES = 256 * 1024
+_DIGITS_MAX = 20
 
 
 class BoundBodies:
@@ -34,7 +35,10 @@ class BoundBodies:
 def _announced(scope: Scope) -> int:
     """The Content-Length in bytes; 0 when there is none to believe, and what really comes is counted anyway."""
     lengths = [value for name, value in scope["headers"] if name == b"content-length"]
-    return int(lengths[0]) if lengths and lengths[0].isdigit() else 0
+    if not lengths or not lengths[0].isdigit():
+        return 0
+    # Python reads no number of thousands of digits.
+    return int(lengths[0][:_DIGITS_MAX])
 
 
 def _too_large() -> Refusal:

@@ -5,7 +5,7 @@ from datetime import UTC, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query
-from pydantic import AfterValidator, AwareDatetime, BaseModel
+from pydantic import AfterValidator, BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from adapters.postgres.case_list import DisputeFrequency
@@ -22,6 +22,7 @@ from billing.cases import (
 )
 from billing.disputes import Ticket
 from billing.failures import BillingFailure, FailureCode
+from billing.moments import Moment
 from billing.money import Money
 from billing.redaction import no_card_number
 from billing.spelling import Spelled
@@ -80,7 +81,7 @@ async def open_dispute(ticket: Ticket, desk: AtDesk, operator: MayConverse) -> A
 
 
 @router.get("/disputes/summary")
-def summary(desk: AtDesk, operator: SignedIn, since: AwareDatetime | None = None) -> list[DisputeFrequency]:
+def summary(desk: AtDesk, operator: SignedIn, since: Moment | None = None) -> list[DisputeFrequency]:
     """How often each customer contested each meter since then (default: 30 days), and how often they were right (D14)."""
     return desk.books.cases.frequency((since or desk.now() - SUMMARY_WINDOW).astimezone(UTC))
 

@@ -38,6 +38,17 @@ STATUS_OF: Mapping[FailureCode, int] = {
 }
 
 
+# A body that stops FastAPI otherwise than by a missing bracket is not UTF-8, or nested or long beyond all use.
+_ANSWERED_BY_FASTAPI: Mapping[int, tuple[str, str]] = {
+    400: (
+        "malformed_json",
+        "the body is not JSON that can be read: send UTF-8, nested less deep, with shorter numbers",
+    ),
+    404: ("not_found", "there is nothing at this address: /docs lists what there is"),
+    405: ("method_not_allowed", "this address does not take this method: /docs lists what it takes"),
+}
+
+
 class FieldError(BaseModel):
     """One thing wrong with one field; `value` is what was sent, shortened."""
 
@@ -118,16 +129,18 @@ async def _failed(request: Request, failure: Exception) -> JSONResponse:
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
-    if any(flaw["type"] == "json_invalid" for flaw in error.errors()):
-        return await _refused(request, Refusal(400, "malformed_json", "the body is not JSON"))
+    for flaw in error.errors():
+        if flaw["type"] == "json_invalid":
+            words = f"the body is not JSON: {flaw['ctx']['error']} at character {flaw['loc'][-1]}"
+            return await _refused(request, Refusal(400, "malformed_json", words))
     fields = field_errors(error.errors(), within=1)
     return await _refused(request, Refusal(422, "invalid", "some fields cannot be accepted", fields=fields))
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
-    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "refused")
-    return await _refused(request, Refusal(error.status_code, code, str(error.detail), headers=error.headers))
+    code, words = _ANSWERED_BY_FASTAPI.get(error.status_code, ("refused", str(error.detail)))
+    return await _refused(request, Refusal(error.status_code, code, words, headers=error.headers))
 
 
 async def _broken(request: Request, error: Exception) -> JSONResponse:

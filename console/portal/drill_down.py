@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse
 
 from adapters.postgres.usage_view import EVENTS_MAX, Selection, UsageEvent
 from billing.periods import Span
+from billing.spelling import KEPT
 from billing.tenants import MeterName
 from console.portal.charts import bar_chart
 from console.portal.months import MeteredMonth, hours_of, read_month
@@ -24,6 +25,8 @@ router = APIRouter()
 After = Annotated[str | None, Query(max_length=100)]
 Hour = Annotated[int | None, Query(ge=0, le=24)]
 Day = Annotated[date, Path()]
+# A route or a model as the events have it.
+Name = Annotated[str, KEPT]
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,8 @@ def events_of_a_day(
     meter: MeterName,
     day: Day,
     hour: Hour = None,
-    route: str | None = None,
-    model: str | None = None,
+    route: Name | None = None,
+    model: Name | None = None,
     after: After = None,
 ) -> HTMLResponse:
     """Up to 200 events of a day, of one of its hours, or of a route and model, and the way to the next 200."""

@@ -249,6 +249,15 @@ async def test_an_id_that_holds_a_card_number_is_refused_since_it_cannot_be_alte
     assert len(await caller.desk.timeline(ticket["ticket_id"])) == 1
 
 
+async def test_a_reply_of_no_time_of_ours_is_refused(caller: Caller) -> None:
+    reply = {"reply_id": "r-1", "text": "Ours.", "received_at": "0001-01-01T00:00:00+14:00"}
+
+    answer = await caller.send_ticket({"event": "replied", "ticket_id": "T-1", "reply": reply})
+
+    assert answer.status_code == 422
+    assert [flaw["field"] for flaw in answer.json()["error"]["fields"]] == ["reply.received_at"]
+
+
 @pytest.mark.parametrize("text", ["", " ", "\r\n\t", "\u00a0"])
 async def test_a_reply_without_words_is_refused_and_does_not_start_the_clocks(caller: Caller, text: str) -> None:
     ticket = plain_ticket()

@@ -36,6 +36,13 @@ ASK = "/cases/dispute/T-none/ask"
             "2026-11-21T09:00",
             "add the time zone, such as 2026-11-21T09",
         ),
+        (
+            {"opened_at": "0001-01-01T00:00:00+14:00"},
+            "opened_at",
+            "0001-01-01T00:00:00+14:00",
+            "write a moment between",
+        ),
+        ({"opened_at": "9999-12-31T23:59:59Z"}, "opened_at", "9999-12-31T23:59:59Z", "write a moment between 2000 and"),
         ({"requester": {"email": "me"}}, "requester.email", "me", "write one address, such as accounts@acme.example"),
         (
             {"evidence": [{"name": "a", "link": "ftp://a"}]},
@@ -75,6 +82,20 @@ async def test_a_ticket_is_told_field_value_and_what_to_write_at_either_door(
         ("GET", "/cases", {"params": {"tenant_id": "No Body"}}, "tenant_id", "write the customer's id as it stands"),
         ("GET", "/cases", {"params": {"limit": 0}}, "limit", "write 1 or more"),
         ("GET", "/disputes/summary", {"params": {"since": "May"}}, "since", "write a moment with its time zone"),
+        (
+            "GET",
+            "/disputes/summary",
+            {"params": {"since": "0001-01-01T00:00:00+14:00"}},
+            "since",
+            "write a moment between",
+        ),
+        (
+            "GET",
+            "/disputes/summary",
+            {"params": {"since": "9999-12-31T23:59:59-14:00"}},
+            "since",
+            "write a moment between",
+        ),
         ("GET", "/billing/invoices/%00", {}, "document", "write one line without control characters"),
         ("POST", ASK, {"json": {"text": "?"}}, "text", "write 3 characters or more"),
         (

@@ -150,6 +150,8 @@ async def test_events_narrow_to_an_hour_and_to_a_route_with_its_model(customer: 
         "/usage/api_calls/2026-10-14/events?hour=-1",
         "/usage/api_calls/2026-10-14/events?after=yesterday",
         "/usage/api_calls/2026-10-14/events?after=2026-10-14T00:00:00_00000000-0000-0000-0000-000000000000",
+        "/usage/api_calls/2026-10-14/events?route=%00",
+        "/usage/api_calls/2026-10-14/events?model=%00",
         "/contest?month=2026-08",
         "/contest",
         "/disputes/T-never-was",
