@@ -1,5 +1,6 @@
 """Bringing issued documents to the payment provider, batch by batch on a lane of its own; each document once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -17,6 +18,8 @@ log = structlog.get_logger("push")
 
 # A document that met a busy provider or a lost answer has its turn again after the others of its batch, so often.
 ROUNDS = 3
+# So many in a row that nobody answered for: the provider is away, and the others must not be left in doubt as well.
+AWAY_AFTER = 3
 
 
 @dataclass(frozen=True)
@@ -41,24 +44,34 @@ class PushedByEffects:
     now: Now
 
     def push(self, run_id: str, batch: Shard, heartbeat: Heartbeat) -> BatchResult:
-        """One document that fails keeps no other waiting. Raises UNAVAILABLE, with the batch where it stood, when nothing
-        can be pushed at all; asked again, those that were refused are tried once more."""
+        """One document that fails keeps no other waiting. Raises UNAVAILABLE, with the batch where it stood, while the
+        provider is away; asked again, those that were refused are tried once more."""
         if not _is_a_retry():
             self.book.take_up_again(run_id, batch)
         reasons: dict[str, str] = {}
         for _ in range(ROUNDS):
-            waiting = self.book.unsettled(run_id, batch)
-            for document in waiting:
-                heartbeat(document.number)
-                if why := self._unsettled_because(document):
-                    reasons[document.tenant_id] = why
-            if not waiting:
+            if not (waiting := self.book.unsettled(run_id, batch)):
                 break
+            reasons |= self._one_round(waiting, heartbeat)
         standing = self.book.standing(run_id, batch)
         return standing.model_copy(update={"left": tuple(_with(one, reasons) for one in standing.left)})
 
-    def _unsettled_because(self, document: DocumentToPush) -> str | None:
-        """Push one document; None once it is confirmed, else why it is not, on record when that is final."""
+    def _one_round(self, waiting: Sequence[DocumentToPush], heartbeat: Heartbeat) -> dict[str, str]:
+        """Push each document once; answers why some were not, by tenant."""
+        reasons: dict[str, str] = {}
+        unanswered = 0
+        for document in waiting:
+            heartbeat(document.number)
+            failure = self._failure_of(document)
+            unanswered = unanswered + 1 if failure and not failure.final else 0
+            if failure:
+                reasons[document.tenant_id] = failure.for_us
+            if failure and unanswered >= AWAY_AFTER:
+                raise BillingFailure(FailureCode.UNAVAILABLE, f"{unanswered} documents in a row: {failure.for_us}")
+        return reasons
+
+    def _failure_of(self, document: DocumentToPush) -> BillingFailure | None:
+        """Push one document; None once it is confirmed, else what went wrong, on record when that is final."""
         sender = Sender(
             plan=lambda effect: self.provider.plan(effect, document), send=self.provider.send, find=self.provider.find
         )
@@ -74,7 +87,7 @@ class PushedByEffects:
             if failure.code is FailureCode.UNAVAILABLE:
                 raise
             self._record(document, failure)
-            return failure.for_us
+            return failure
         return None
 
     def _record(self, document: DocumentToPush, failure: BillingFailure) -> None:
