@@ -128,6 +128,8 @@ class _Programme:
     def _sum_up(self) -> None:
         self._print()
         self._print(Text(f"{len(self._told)} of {len(STORIES) + 1} stories ended as told", style="bold"))
+        heads = f"    {'case':<15} {'customer':<13} {'ended':<18} {'disputed':>12} {'credited':>12}"
+        self._print(Text(heads, style="dim"))
         for told in sorted(self._told, key=lambda told: told.story.case_id):
             story = told.story
             disputed, credited = str(story.disputed), str(story.credited or "–")
