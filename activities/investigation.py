@@ -12,7 +12,6 @@ from billing.evidence import EvidencePack
 from billing.failures import BillingFailure, FailureCode
 from billing.findings import Assessment
 from billing.money import Money
-from billing.periods import month_span
 from billing.rerating import assess
 
 
@@ -66,7 +65,7 @@ class Investigation:
     def _assess(self, case: OpenedCase, evidence_id: str) -> Assessment:
         scope = scope_of(case)
         invoice = self.invoices.get(scope.invoice_id)
-        contract = self.tenants.contract(scope.tenant.tenant_id, month_span(scope.period, scope.tenant.zone).start)
+        contract = self.tenants.contract(scope.tenant.tenant_id, scope.tenant.service_period(scope.period).start)
         if contract is None:
             raise BillingFailure(
                 FailureCode.NOT_FOUND,

@@ -22,6 +22,7 @@ from billing.cases import (
     SimilarCase,
 )
 from billing.clocks import Clock
+from billing.contracts import Contract
 from billing.corrections import CreditReceipt, CreditRequest, Proposal
 from billing.decisions import DisputeDecision
 from billing.disputes import Category, Resolution
@@ -34,7 +35,6 @@ from billing.money import Money
 from billing.policy.bundle import Policy
 from billing.policy.credits import CreditPolicy
 from billing.policy.month_end import MonthEndPolicy
-from billing.prices import Contract
 from billing.tenants import Tenant
 
 # Called with a short note of progress now and then during long work.

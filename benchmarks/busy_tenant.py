@@ -12,7 +12,7 @@ from activities.ports import DisputeScope
 from adapters.postgres.partitions import make_months
 from adapters.postgres.tables import disputes, tenants
 from billing.disputes import Category, Severity
-from billing.periods import month_span
+from billing.periods import service_span
 from billing.tenants import Tenant, Tier
 
 PERIOD = "2026-10"
@@ -96,7 +96,7 @@ _ROLL_UPS = text("""
 
 def plant(engine: Engine, planted: list[Planted]) -> None:
     """Fill an empty, migrated database."""
-    span = month_span(PERIOD, ZONE)
+    span = service_span(PERIOD, ZONE)
     with engine.begin() as connection:
         make_months(connection, date(2026, 9, 1), date(2026, 11, 1))
         for tenant in planted:
@@ -147,7 +147,7 @@ def open_dispute(engine: Engine, tenant_id: str) -> DisputeScope:
         "currency": "USD",
         "severity": Severity.LOW.value,
         "ticket": {},
-        "opened_at": month_span(PERIOD, ZONE).end,
+        "opened_at": service_span(PERIOD, ZONE).end,
     }
     with engine.begin() as connection:
         connection.execute(insert(tenants).values(tenant.model_dump(mode="json")))

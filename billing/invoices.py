@@ -1,10 +1,11 @@
 """An issued invoice as the books hold it: numbered lines that sum to the total, corrected only by new documents."""
 
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from billing.money import Currency, Money
 from billing.periods import BillingMonth
@@ -37,7 +38,11 @@ class LineKind(StrEnum):
 
 
 class InvoiceLine(BaseModel):
-    """One line: `meter` None is a fee; `applied_price` is the price the line was rated with, kept for ever."""
+    """One line; `applied_price` is the price its usage was rated with, kept for ever.
+
+    Without a `kind` it bills usage when it has a meter, else a fee. `active_days` of `period_days` prorated it; `rate` is
+    the share of one that a discount took off or a tax put on.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -47,10 +52,24 @@ class InvoiceLine(BaseModel):
     quantity: Decimal
     amount_minor: int
     applied_price: MeterPrice | None = None
+    kind: LineKind = Field(default_factory=lambda line: LineKind.USAGE if line.get("meter") else LineKind.FEE)
+    service_start: date | None = None
+    service_end: date | None = None
+    active_days: int | None = None
+    period_days: int | None = None
+    rate: Decimal | None = None
+
+    @property
+    def proration(self) -> tuple[int, int]:
+        """Active days and days of the period; a whole one when the line does not say."""
+        return self.active_days if self.active_days is not None else 1, self.period_days or 1
 
 
 class Invoice(BaseModel):
-    """One document: revision 1 is the original, a later one restates it after a credit note and points at it (D8)."""
+    """One document: revision 1 is the original, a later one restates it after a credit note and points at it (D8).
+
+    `applied_credit_minor` is what earlier credits took off when it was issued; its lines and total stay as they are (B4).
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -66,6 +85,11 @@ class Invoice(BaseModel):
     issued_at: AwareDatetime | None
     corrects: str | None = None
     provider_invoice_id: str | None = None
+    legal_entity_id: str | None = None
+    run_id: str | None = None
+    service_start: date | None = None
+    service_end: date | None = None
+    applied_credit_minor: int = 0
 
     @model_validator(mode="after")
     def _lines_sum_to_the_total(self) -> Self:
@@ -79,6 +103,11 @@ class Invoice(BaseModel):
         """`total_minor` with its currency: what the lines sum to."""
         return Money(minor=self.total_minor, currency=self.currency)
 
+    @property
+    def due_minor(self) -> int:
+        """What was asked for when it was issued."""
+        return self.total_minor - self.applied_credit_minor
+
     def line_for(self, meter: str) -> InvoiceLine | None:
         """The usage line of a meter, or None when the meter was not billed."""
-        return next((line for line in self.lines if line.meter == meter), None)
+        return next((line for line in self.lines if line.meter == meter and line.kind is LineKind.USAGE), None)

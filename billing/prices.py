@@ -1,35 +1,58 @@
-"""What usage costs: a meter's price (allowance, then graduated tiers) and the contract that holds a tenant's prices."""
+"""What a meter costs: an allowance, then a scheme of tiers, with a least and a most that a period may come to."""
 
 from decimal import Decimal
+from enum import StrEnum
+from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from billing.money import Currency
-from billing.tenants import MeterName, TenantId
+from billing.rate_cards import RateCard
+from billing.tenants import MeterName
 
 UnitAmount = Annotated[Decimal, Field(ge=0, max_digits=24, decimal_places=8)]
+# Quantities are kept to six decimals of a unit, and no finer bound would mean anything.
+Units = Annotated[Decimal, Field(max_digits=24, decimal_places=6)]
+
+
+class Scheme(StrEnum):
+    """How tiers apply: each to the units that fall into it, the reached one to all units, or by whole packages."""
+
+    GRADUATED = "graduated"
+    VOLUME = "volume"
+    PACKAGES = "packages"
 
 
 class PriceTier(BaseModel):
-    """A step of a graduated price: `unit_amount` minor units per unit up to and including `up_to` (None: no end)."""
+    """A step up to and including `up_to` units beyond the allowance (None: no end).
+
+    `unit_amount` in minor units of the contract's currency, a unit or, for packages, a package; `flat_minor` is due once
+    as soon as the tier is reached.
+    """
 
     model_config = ConfigDict(frozen=True)
 
-    up_to: Annotated[Decimal, Field(gt=0)] | None = None
+    up_to: Annotated[Units, Field(gt=0)] | None = None
     unit_amount: UnitAmount
     flat_minor: Annotated[int, Field(ge=0)] = 0
 
 
 class MeterPrice(BaseModel):
-    """One meter's price: `included` units are free, what exceeds them walks up the tiers (B5); one tier is per unit."""
+    """One meter's price: `included` units are free, what exceeds them is charged by the scheme (B5).
+
+    `minimum_minor` and `maximum_minor` bound what a whole period of the meter comes to.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     meter: MeterName
-    included: Annotated[Decimal, Field(ge=0)] = Decimal(0)
+    included: Annotated[Units, Field(ge=0)] = Decimal(0)
+    scheme: Scheme = Scheme.GRADUATED
     tiers: Annotated[tuple[PriceTier, ...], Field(min_length=1)]
+    package_size: Annotated[Units, Field(gt=0)] | None = None
+    minimum_minor: Annotated[int, Field(ge=0)] | None = None
+    maximum_minor: Annotated[int, Field(ge=0)] | None = None
 
     @model_validator(mode="after")
     def _tiers_climb_without_gap_or_end(self) -> Self:
@@ -41,27 +64,25 @@ class MeterPrice(BaseModel):
             raise ValueError(f"tiers of {self.meter}: up_to must climb, got {[str(bound) for bound in closed]}")
         return self
 
-
-class Contract(BaseModel):
-    """What a tenant agreed to pay from `starts` (inclusive) to `ends` (exclusive, None: open), in one currency."""
-
-    model_config = ConfigDict(frozen=True)
-
-    contract_id: str
-    tenant_id: TenantId
-    currency: Currency
-    starts: AwareDatetime
-    ends: AwareDatetime | None = None
-    base_fee_minor: Annotated[int, Field(ge=0)] = 0
-    prices: tuple[MeterPrice, ...]
-
     @model_validator(mode="after")
-    def _one_price_a_meter(self) -> Self:
-        meters = [price.meter for price in self.prices]
-        if len(set(meters)) != len(meters):
-            raise ValueError(f"contract {self.contract_id} prices a meter twice: {sorted(meters)}")
+    def _packages_have_a_size(self) -> Self:
+        if (self.scheme is Scheme.PACKAGES) != (self.package_size is not None):
+            raise ValueError(f"price of {self.meter}: package_size belongs to the scheme packages, and to no other")
         return self
 
-    def price_of(self, meter: str) -> MeterPrice | None:
-        """The agreed price of a meter, or None when the contract does not know it."""
-        return next((price for price in self.prices if price.meter == meter), None)
+    @model_validator(mode="after")
+    def _least_is_not_above_most(self) -> Self:
+        if (
+            self.minimum_minor is not None
+            and self.maximum_minor is not None
+            and self.minimum_minor > self.maximum_minor
+        ):
+            raise ValueError(
+                f"price of {self.meter}: minimum_minor {self.minimum_minor} is above maximum_minor {self.maximum_minor}"
+            )
+        return self
+
+    @cached_property
+    def card(self) -> RateCard:
+        """The price in whole numbers, compiled once, for rating many quantities."""
+        return RateCard.of(self)

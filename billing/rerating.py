@@ -14,11 +14,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from billing.contracts import Contract
 from billing.disputes import Resolution
 from billing.findings import Assessment, CorrectedLine, Finding, FindingKind
 from billing.invoices import Invoice, InvoiceLine
 from billing.money import CurrencyMismatchError, Money, half_up
-from billing.prices import Contract, MeterPrice
+from billing.prices import MeterPrice
 from billing.rating import rate
 from billing.wording import percent, written
 

@@ -3,10 +3,10 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from billing.money import Currency
-from billing.periods import ZoneName
+from billing.periods import Span, ZoneName, service_span
 from billing.spelling import Spelled
 
 
@@ -27,7 +27,10 @@ MeterName = Annotated[
 
 
 class Tenant(BaseModel):
-    """A paying customer account; `country` (ISO 3166) selects the holidays, `locale` (BCP 47) formats amounts."""
+    """A paying customer account; `country` (ISO 3166) selects the holidays, `locale` (BCP 47) formats amounts.
+
+    Its service periods begin at local midnight of the `anchor_day`.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,3 +43,8 @@ class Tenant(BaseModel):
     locale: str = "en-US"
     billing_email: str
     provider_customer_id: str | None = None
+    anchor_day: Annotated[int, Field(ge=1, le=31)] = 1
+
+    def service_period(self, month: str) -> Span:
+        """The moments of the service period that is named after a billing month (B1)."""
+        return service_span(month, self.zone, self.anchor_day)

@@ -8,7 +8,6 @@ from datetime import datetime
 from billing.disputes import Severity, Ticket
 from billing.invoices import Invoice
 from billing.money import Money
-from billing.periods import month_span
 from billing.policy.bundle import Policy
 from billing.tenants import Tenant, Tier
 
@@ -34,7 +33,7 @@ def escalation_reasons(ticket: Ticket, similar_tenants: int, policy: Policy) -> 
         (
             f"{similar_tenants} customers contested {', '.join(ticket.meters)} for the same reason "
             f"within {policy.disputes.pattern_window.days} days."
-        ): similar_tenants >= policy.disputes.pattern_tenants,
+        ): policy.disputes.is_pattern(similar_tenants),
     }
     return [sentence for sentence, applies in sentences.items() if applies]
 
@@ -63,7 +62,7 @@ def intake_problems(
             f"currency: {ticket.currency} is not what {tenant.tenant_id} is billed in; "
             f"send the amounts in {tenant.currency}."
         )
-    closes = month_span(ticket.period, tenant.zone).end
+    closes = tenant.service_period(ticket.period).end
     if now < closes:
         problems.append(
             f"period: {ticket.period} is not over before {closes:%Y-%m-%d %H:%M} UTC; dispute it once its invoice is issued."

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, Engine, RowMapping, insert, or_, select
 
+from adapters.postgres.dictionaries import keep_prices, price_sha256
 from adapters.postgres.engine import transaction
-from adapters.postgres.tables import invoice_lines, invoices
+from adapters.postgres.tables import invoice_lines, invoices, prices
 from adapters.postgres.tables.documents import InvoiceKind
 from billing.failures import BillingFailure, FailureCode
 from billing.invoices import Invoice, InvoiceStatus
@@ -55,9 +56,9 @@ class Invoices:
 
 
 def read_invoice(connection: Connection, invoice_id: str) -> Invoice:
-    """The document with its lines; raises NOT_FOUND."""
+    """The document with its lines; raises NOT_FOUND, for a draft too: nobody may build on one."""
     row = connection.execute(select(invoices).where(invoices.c.invoice_id == invoice_id)).mappings().one_or_none()
-    if row is None:
+    if row is None or row["number"] is None:
         raise BillingFailure(FailureCode.NOT_FOUND, f"there is no invoice {invoice_id}")
     return _with_lines(connection, row)
 
@@ -66,10 +67,12 @@ def write_invoice(connection: Connection, invoice: Invoice, *, dispute_note: str
     """Insert a validated document and its lines inside the caller's transaction."""
     document = invoice.model_dump(exclude={"lines"}) | {"dispute_note": dispute_note}
     connection.execute(insert(invoices).values(document))
+    applied = [line.applied_price for line in invoice.lines if line.applied_price]
+    ids = keep_prices(connection, applied)
     lines = [
         line.model_dump(exclude={"applied_price"})
         | {"invoice_id": invoice.invoice_id}
-        | {"applied_price": line.applied_price and line.applied_price.model_dump(mode="json")}
+        | {"price_id": line.applied_price and ids[price_sha256(line.applied_price)]}
         for line in invoice.lines
     ]
     if lines:
@@ -98,7 +101,10 @@ def lock_revisions(connection: Connection, invoice_id: str) -> Sequence[RowMappi
 
 def _with_lines(connection: Connection, row: RowMapping) -> Invoice:
     of_invoice = (
-        select(invoice_lines).where(invoice_lines.c.invoice_id == row["invoice_id"]).order_by(invoice_lines.c.number)
+        select(invoice_lines, prices.c.price.label("applied_price"))
+        .outerjoin(prices, prices.c.price_id == invoice_lines.c.price_id)
+        .where(invoice_lines.c.invoice_id == row["invoice_id"])
+        .order_by(invoice_lines.c.number)
     )
     lines = connection.execute(of_invoice).mappings().all()
     return Invoice.model_validate(dict(row) | {"lines": [dict(line) for line in lines]})

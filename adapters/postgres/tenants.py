@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, RowMapping, or_, select
+from sqlalchemy import Connection, Engine, RowMapping, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
+from adapters.postgres.dictionaries import keep_terms
 from adapters.postgres.engine import transaction
-from adapters.postgres.tables import contracts, meters, tenant_policies, tenants
+from adapters.postgres.tables import contract_terms, contracts, meters, tenant_policies, tenants
+from billing.contracts import Contract
 from billing.policy.bundle import Policy
-from billing.prices import Contract
 from billing.tenants import Tenant
+
+_CONTRACTS = select(contracts, contract_terms.c.terms).join(contract_terms)
 
 
 class Tenants:
@@ -29,8 +33,7 @@ class Tenants:
     def contract(self, tenant_id: str, at: datetime) -> Contract | None:
         """The contract in force at a moment; where two overlap, the one that started later."""
         in_force = (
-            select(contracts)
-            .where(contracts.c.tenant_id == tenant_id, contracts.c.starts <= at)
+            _CONTRACTS.where(contracts.c.tenant_id == tenant_id, contracts.c.starts <= at)
             .where(or_(contracts.c.ends.is_(None), contracts.c.ends > at))
             .order_by(contracts.c.starts.desc())
             .limit(1)
@@ -38,6 +41,12 @@ class Tenants:
         with transaction(self._engine) as connection:
             row = connection.execute(in_force).mappings().one_or_none()
         return _contract(row) if row else None
+
+    def contracts(self, tenant_id: str) -> tuple[Contract, ...]:
+        """Every contract of the tenant, the oldest first."""
+        every = _CONTRACTS.where(contracts.c.tenant_id == tenant_id).order_by(contracts.c.starts)
+        with transaction(self._engine) as connection:
+            return tuple(_contract(row) for row in connection.execute(every).mappings())
 
     def known_meters(self) -> frozenset[str]:
         with transaction(self._engine) as connection:
@@ -51,10 +60,8 @@ class Tenants:
 
     def agree(self, contract: Contract) -> None:
         """Put a validated contract on record; the same contract id again replaces what it said."""
-        row = contract.model_dump(exclude={"prices"}) | {"prices": contract.model_dump(mode="json")["prices"]}
-        statement = insert(contracts).values(row)
         with transaction(self._engine) as connection:
-            connection.execute(statement.on_conflict_do_update(index_elements=["contract_id"], set_=row))
+            record_contracts(connection, [contract])
 
     def carry_policy(self, tenant_id: str, policy: Policy) -> None:
         """From now on new cases of this tenant open under its own bundle; running cases keep the one they read."""
@@ -62,6 +69,20 @@ class Tenants:
         statement = insert(tenant_policies).values(row)
         with transaction(self._engine) as connection:
             connection.execute(statement.on_conflict_do_update(index_elements=["tenant_id"], set_=row))
+
+
+def record_contracts(connection: Connection, agreed: Sequence[Contract]) -> None:
+    """Write contracts inside the caller's transaction, their terms and prices once each; one known by its id is replaced."""
+    ids = keep_terms(connection, (contract.terms for contract in agreed))
+    rows = [
+        contract.model_dump(exclude={"terms", "pauses"})
+        | {"currency": contract.currency, "terms_id": ids[contract.terms.sha256()]}
+        | {"pauses": contract.model_dump(mode="json", include={"pauses"})["pauses"]}
+        for contract in agreed
+    ]
+    statement = insert(contracts)
+    new = {column.name: statement.excluded[column.name] for column in contracts.c if column.name != "contract_id"}
+    connection.execute(statement.on_conflict_do_update(index_elements=["contract_id"], set_=new), rows)
 
 
 def _contract(row: RowMapping) -> Contract:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from billing.analysis import pricing, service_quality, unauthorized_usage, usage_calculation
+from billing.contracts import Contract
 from billing.disputes import Category
 from billing.evidence import UsageFacts
 from billing.findings import Finding
 from billing.invoices import Invoice
 from billing.policy.bundle import Policy
-from billing.prices import Contract
 from billing.tenants import Tier
 
 

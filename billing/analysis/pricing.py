@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from billing.contracts import Contract
 from billing.findings import Finding, FindingKind
 from billing.invoices import Invoice, InvoiceLine
 from billing.money import CurrencyMismatchError, Money
-from billing.prices import Contract, MeterPrice
+from billing.prices import MeterPrice
 from billing.rating import rate, terms
 from billing.wording import units
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from adapters.postgres.books import Books
 from adapters.postgres.usage_view import DayUsage, Meter
 from billing.invoices import Invoice, InvoiceLine
-from billing.periods import Span, local_day, local_midnight, month_span
+from billing.periods import Span, local_day, local_midnight, service_span
 from billing.tenants import Tenant
 
 
@@ -71,7 +71,7 @@ def read_month(books: Books, tenant: Tenant, month: str) -> BillingMonthView:
 
 def days_of(month: str, zone: str) -> list[date]:
     """Every local day of a month."""
-    span = month_span(month, zone)
+    span = service_span(month, zone)
     first, after = local_day(span.start, zone), local_day(span.end, zone)
     return [first + timedelta(days=number) for number in range((after - first).days)]
 

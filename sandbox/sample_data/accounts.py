@@ -8,7 +8,8 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from adapters.postgres.partitions import make_months
-from adapters.postgres.tables import contracts, meters, outages, tenants
+from adapters.postgres.tables import meters, outages, tenants
+from adapters.postgres.tenants import record_contracts
 from sandbox.sample_data.catalogue import METERS, contract_of
 from sandbox.sample_data.defects import OUTAGES
 from sandbox.sample_data.keys import issue_keys
@@ -27,12 +28,7 @@ def open_accounts(connection: Connection, streams: Sequence[Stream]) -> None:
         meters,
         [{"meter": meter.name, "unit": meter.unit, "description": meter.label} for meter in METERS.values()],
     )
-    agreed = [contract_of(tenant) for tenant in ROSTER]
-    insert_new(
-        connection,
-        contracts,
-        [contract.model_dump() | {"prices": contract.model_dump(mode="json")["prices"]} for contract in agreed],
-    )
+    record_contracts(connection, [contract_of(tenant) for tenant in ROSTER])
     issue_keys(connection, streams)
     insert_new(
         connection,

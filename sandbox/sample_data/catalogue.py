@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from billing.contracts import Contract, RecurringFee, Terms
 from billing.money import Money
 from billing.periods import local_midnight
-from billing.prices import Contract, MeterPrice, PriceTier
+from billing.prices import MeterPrice, PriceTier
 from billing.tenants import Tenant, Tier
 
 CONTRACTS_START = date(2026, 1, 1)
@@ -83,15 +84,19 @@ def contract_of(tenant: Tenant) -> Contract:
     return Contract(
         contract_id=f"{tenant.tenant_id}-{CONTRACTS_START.year}",
         tenant_id=tenant.tenant_id,
-        currency=tenant.currency,
         starts=local_midnight(CONTRACTS_START, tenant.zone),
-        base_fee_minor=_base_fee(tenant).minor,
-        prices=tuple(list_price(tenant.tier, meter, tenant.currency) for meter in _LIST[tenant.tier]),
+        terms=list_terms(tenant.tier, tenant.currency),
     )
 
 
-def _base_fee(tenant: Tenant) -> Money:
-    return Money.of(_BASE_FEE_USD[tenant.tier] * _UNITS_PER_USD[tenant.currency], tenant.currency)
+def list_terms(tier: Tier, currency: str) -> Terms:
+    """What a tier's list says in a currency: the base fee, if there is one, and a price a meter."""
+    fee = Money.of(_BASE_FEE_USD[tier] * _UNITS_PER_USD[currency], currency).minor
+    return Terms(
+        currency=currency,
+        fees=(RecurringFee(name="Base fee", amount_minor=fee),) if fee else (),
+        prices=tuple(list_price(tier, meter, currency) for meter in _LIST[tier]),
+    )
 
 
 def _in_minor_units(us_cents: str, currency: str) -> Decimal:

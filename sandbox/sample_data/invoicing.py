@@ -11,9 +11,9 @@ from sqlalchemy import Connection, func, select
 
 from adapters.postgres.invoices import write_invoice
 from adapters.postgres.tables import usage_daily
+from billing.contracts import Contract
 from billing.invoices import Invoice, InvoiceLine, InvoiceStatus
-from billing.periods import month_span
-from billing.prices import Contract, MeterPrice
+from billing.prices import MeterPrice
 from billing.rating import rate
 from billing.tenants import Tenant
 from sandbox.sample_data.catalogue import METERS, contract_of, list_price
@@ -71,16 +71,16 @@ def _issued(tenant: Tenant, month: str, number: int, lines: tuple[InvoiceLine, .
         currency=tenant.currency,
         lines=lines,
         total_minor=total,
-        issued_at=month_span(month, tenant.zone).end + ISSUED_AFTER,
+        issued_at=tenant.service_period(month).end + ISSUED_AFTER,
     )
 
 
 def _lines(tenant: Tenant, month: str, usage: dict[str, Decimal]) -> Iterable[InvoiceLine]:
     contract = contract_of(tenant)
     named = f"{date.fromisoformat(f'{month}-01'):%B %Y}"
-    if contract.base_fee_minor:
+    for fee in contract.terms.fees:
         yield InvoiceLine(
-            number=1, description=f"Base fee, {named}", quantity=Decimal(1), amount_minor=contract.base_fee_minor
+            number=1, description=f"{fee.name}, {named}", quantity=Decimal(1), amount_minor=fee.amount_minor
         )
     for position, meter in enumerate((meter for meter in METERS if meter in usage), start=2):
         price = _applied_price(tenant, contract, month, meter)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from billing.periods import Span, known_month, known_zone, local_day, local_midnight, month_span, trailing
+from billing.periods import Span, known_month, known_zone, local_day, local_midnight, service_span, trailing
 
 ZONES = [
     "UTC",
@@ -34,7 +34,7 @@ ZONES = [
 def test_a_billing_month_runs_from_local_midnight_to_local_midnight(
     month: str, zone: str, start: str, end: str, hours: int
 ) -> None:
-    span = month_span(month, zone)
+    span = service_span(month, zone)
 
     assert span.start == datetime.fromisoformat(f"{start}+00:00")
     assert span.end == datetime.fromisoformat(f"{end}+00:00")
@@ -42,7 +42,7 @@ def test_a_billing_month_runs_from_local_midnight_to_local_midnight(
 
 
 def test_usage_around_a_month_end_in_summer_time_belongs_to_the_month_on_the_wall() -> None:
-    los_angeles = [month_span(f"2015-0{month}", "America/Los_Angeles") for month in (3, 4, 5)]
+    los_angeles = [service_span(f"2015-0{month}", "America/Los_Angeles") for month in (3, 4, 5)]
     on_the_wall = ["2015-03-31T23:59-07:00", "2015-04-01T00:00-07:00", "2015-04-30T23:59-07:00"]
 
     months = [[moment in span for span in los_angeles] for moment in map(datetime.fromisoformat, on_the_wall)]
@@ -52,7 +52,7 @@ def test_usage_around_a_month_end_in_summer_time_belongs_to_the_month_on_the_wal
 
 @given(st.integers(1, 11), st.integers(1990, 2080), st.sampled_from(ZONES))
 def test_each_month_begins_where_the_one_before_it_ends(month: int, year: int, zone: str) -> None:
-    this, following = month_span(f"{year}-{month:02}", zone), month_span(f"{year}-{month + 1:02}", zone)
+    this, following = service_span(f"{year}-{month:02}", zone), service_span(f"{year}-{month + 1:02}", zone)
 
     assert this.end == following.start
     assert this.end not in this
@@ -116,6 +116,6 @@ def test_a_local_midnight_opens_its_own_day(day: date, zone: str) -> None:
 
 
 def test_the_baseline_ends_where_the_period_starts() -> None:
-    october = month_span("2026-10", "UTC")
+    october = service_span("2026-10", "UTC")
 
     assert trailing(october, 28) == Span(start=datetime(2026, 9, 3, tzinfo=UTC), end=october.start)

@@ -40,7 +40,7 @@ def test_a_tier_cannot_hold_a_price_that_no_bill_can_show(tier_of_nonsense: dict
 
 
 def test_a_contract_prices_each_meter_once() -> None:
-    with pytest.raises(ValidationError, match="contract K-1 prices a meter twice"):
+    with pytest.raises(ValidationError, match="terms name a meter twice"):
         contract(price(), price(tier(None, "2")))
 
 

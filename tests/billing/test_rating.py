@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from itertools import pairwise
 
 import pytest
@@ -166,5 +166,7 @@ def test_a_tier_cut_in_two_without_a_flat_fee_costs_the_same(metered: MeterPrice
 
 @given(meter_prices(), st.decimals(min_value=0, max_value=1, places=6))
 def test_usage_up_to_the_allowance_is_always_free(metered: MeterPrice, share: Decimal) -> None:
-    assert rate(metered, metered.included * share) == 0
+    part = (metered.included * share).quantize(Decimal("0.000001"), rounding=ROUND_DOWN)
+
+    assert rate(metered, part) == 0
     assert rate(metered, metered.included) == 0

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from billing.contracts import Contract, Terms
 from billing.disputes import Category, Requester, Ticket
 from billing.evidence import RowSet, UsageFacts
 from billing.invoices import Invoice, InvoiceLine, InvoiceStatus
 from billing.money import Money
 from billing.periods import Span
-from billing.prices import Contract, MeterPrice, PriceTier
+from billing.prices import MeterPrice, PriceTier
 from billing.rating import rate
 from billing.tenants import Tenant, Tier
 
@@ -37,9 +38,8 @@ def price(*tiers: PriceTier, included: str = "0", meter: str = METER) -> MeterPr
 
 
 def contract(*prices: MeterPrice, currency: str = "USD") -> Contract:
-    return Contract(
-        contract_id="K-1", tenant_id="acme", currency=currency, starts=OCTOBER.start, prices=prices or (price(),)
-    )
+    agreed = Terms(currency=currency, prices=prices or (price(),))
+    return Contract(contract_id="K-1", tenant_id="acme", starts=OCTOBER.start, terms=agreed)
 
 
 def usage_line(applied: MeterPrice, quantity: str, number: int = 1, amount_minor: int | None = None) -> InvoiceLine:

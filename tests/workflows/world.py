@@ -18,9 +18,10 @@ from adapters.postgres.partitions import make_months
 from adapters.postgres.tables import meters, tenants, usage_daily, usage_events
 from adapters.postgres.tenants import Tenants
 from billing.authority import Role
+from billing.contracts import Contract, Terms
 from billing.invoices import Invoice, InvoiceLine, InvoiceStatus
-from billing.periods import local_midnight, month_span
-from billing.prices import Contract, MeterPrice, PriceTier
+from billing.periods import local_midnight, service_span
+from billing.prices import MeterPrice, PriceTier
 from billing.rating import rate
 from billing.tenants import Tenant, Tier
 
@@ -94,7 +95,9 @@ class World:
             self._usage(connection, tenant, Decimal(duplicated))
         Tenants(self.engine).agree(contract)
         applied = (
-            MeterPrice(meter=METER, tiers=(PriceTier(unit_amount=rate_minor),)) if rate_minor else contract.prices[0]
+            MeterPrice(meter=METER, tiers=(PriceTier(unit_amount=rate_minor),))
+            if rate_minor
+            else contract.terms.prices[0]
         )
         Invoices(self.engine).issue(self._invoice(tenant, applied))
         return tenant
@@ -141,9 +144,8 @@ def _contract(tenant: Tenant) -> Contract:
     return Contract(
         contract_id=f"contract-{tenant.tenant_id}",
         tenant_id=tenant.tenant_id,
-        currency=tenant.currency,
         starts=datetime(2026, 1, 1, tzinfo=UTC),
-        prices=(MeterPrice(meter=METER, tiers=(PriceTier(unit_amount=unit),)),),
+        terms=Terms(currency=tenant.currency, prices=(MeterPrice(meter=METER, tiers=(PriceTier(unit_amount=unit),)),)),
     )
 
 
@@ -185,4 +187,4 @@ def _add(connection: Connection, table: Table, **values: object) -> None:
 
 
 Prepare = Callable[[str], None]
-assert month_span(PERIOD, "UTC").length == timedelta(days=31)
+assert service_span(PERIOD, "UTC").length == timedelta(days=31)

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from activities.ports import DisputeScope
-from billing.periods import Span, local_day, local_midnight, month_span
+from billing.periods import Span, local_day, local_midnight
 
 # A request and its event carry their own moments, so at the edges of the period they may fall on different sides.
 DRIFT = timedelta(days=1)
@@ -36,7 +36,7 @@ class Inquiry:
     @classmethod
     def about(cls, scope: DisputeScope) -> Inquiry:
         """The scope's month from local midnight to local midnight in the tenant's zone, with its days."""
-        period = month_span(scope.period, scope.tenant.zone)
+        period = scope.tenant.service_period(scope.period)
         return cls(
             tenant_id=scope.tenant.tenant_id,
             zone=scope.tenant.zone,

@@ -18,7 +18,7 @@ from sqlalchemy import (
     text,
 )
 
-from adapters.postgres.tables.columns import Json, currency, currency_code, metadata, minor, moment, one_of, words
+from adapters.postgres.tables.columns import Json, currency, currency_code, metadata, moment, one_of, words
 from billing.authority import Role
 from billing.tenants import Tier
 
@@ -106,7 +106,7 @@ meters = Table(
     CheckConstraint("meter ~ '^[a-z][a-z0-9_]{0,62}$'", name="meter_shape"),
 )
 
-# `prices` is a JSON list of billing.prices.MeterPrice, validated whenever a contract is written or read.
+# What was agreed stands in the shared `contract_terms`; `pauses` is a JSON list of billing.contracts.Pause.
 contracts = Table(
     "contracts",
     metadata,
@@ -115,15 +115,11 @@ contracts = Table(
     currency(),
     moment("starts"),
     moment("ends", nullable=True),
-    minor("base_fee_minor", server_default=text("0")),
-    Column("prices", Json, nullable=False),
-    Column("terms_id", ForeignKey("contract_terms.terms_id")),
+    Column("terms_id", ForeignKey("contract_terms.terms_id"), nullable=False),
     Column("pauses", Json, nullable=False, server_default=text("'[]'")),
     UniqueConstraint("tenant_id", "starts"),
     Index("ix_contracts_open", "tenant_id", unique=True, postgresql_where=text("ends is null")),
     currency_code(),
     CheckConstraint("ends > starts", name="ends_after_start"),
-    CheckConstraint("base_fee_minor >= 0", name="base_fee_not_negative"),
-    CheckConstraint("jsonb_typeof(prices) = 'array'", name="prices_are_a_list"),
     CheckConstraint("jsonb_typeof(pauses) = 'array'", name="pauses_are_a_list"),
 )

@@ -24,7 +24,6 @@ from sqlalchemy import (
 )
 
 from adapters.postgres.tables.columns import (
-    Json,
     Quantity,
     billing_month,
     currency,
@@ -106,7 +105,6 @@ invoice_lines = Table(
     Column("meter", Text),
     Column("quantity", Quantity, nullable=False),
     minor("amount_minor"),
-    Column("applied_price", Json),
     words("kind", server_default=text("'usage'")),
     # Into the append-only `prices`; a foreign key there would be checked for every line of a month end.
     Column("price_id", BigInteger),

@@ -23,6 +23,7 @@ from adapters.postgres.tenants import Tenants
 from billing.authority import RUNBOOK, Role
 from billing.calendars import BusinessCalendar
 from billing.cases import DecisionReceipt, OpenedCase, Opening, PendingApproval, Reopening, SignedDecision, Verdict
+from billing.contracts import Contract, Terms
 from billing.corrections import CreditReceipt, CreditRequest, Destination, Proposal, sha256_of
 from billing.disputes import Category, Requester, Resolution, Severity, Ticket, case_id
 from billing.effects import EffectIntent, EffectKind
@@ -31,7 +32,7 @@ from billing.findings import CorrectedLine
 from billing.invoices import Invoice, InvoiceLine, InvoiceStatus
 from billing.money import Money
 from billing.policy.standard import STANDARD
-from billing.prices import Contract, MeterPrice, PriceTier
+from billing.prices import MeterPrice, PriceTier
 from billing.tenants import Tenant, Tier
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -185,9 +186,8 @@ def contract(**changes: Any) -> Contract:
     fields: dict[str, Any] = {
         "contract_id": "C-acme-1",
         "tenant_id": "acme",
-        "currency": "USD",
         "starts": datetime(2026, 1, 1, 5, tzinfo=UTC),
-        "prices": (API_CALLS,),
+        "terms": Terms(currency="USD", prices=(API_CALLS,)),
     }
     return Contract(**(fields | changes))
 

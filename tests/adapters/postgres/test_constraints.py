@@ -27,7 +27,7 @@ BROKEN = [
     ("update operators set operator_id = 'runbook' where role = 'agent'", "operator_is_a_person"),
     ("update operators set public_key = 'one for all'", "uq_operators_public_key"),
     ("update contracts set ends = starts", "ends_after_start"),
-    ("insert into contracts select 'C-2', tenant_id, currency, now(), null, 0, prices from contracts", "contracts_open"),
+    ("insert into contracts select 'C-2', tenant_id, currency, now(), null, terms_id, pauses from contracts", "contracts_open"),
     ("update contracts set tenant_id = 'nobody'", "fk_contracts_tenant_id"),
     # documents
     (NEW_INVOICE + "('I2', 'N2', 1, 'acme', '2026-10', 'open', 'USD', 1, now(), null)", "uq_invoices_tenant_id"),

@@ -15,6 +15,7 @@ from adapters.postgres.partitions import make_months
 from adapters.postgres.tables import usage_events
 from adapters.postgres.ticket_notes import TicketNotes
 from billing.authority import Role
+from billing.contracts import Terms
 from billing.emails import Recipient
 from billing.failures import BillingFailure, FailureCode
 from billing.invoices import InvoiceStatus
@@ -56,7 +57,8 @@ def test_a_contract_keeps_its_prices_to_the_last_decimal(company: Company) -> No
         PriceTier(up_to=Decimal("1000000.000001"), unit_amount=Decimal("0.12345678")),
         PriceTier(unit_amount=Decimal("0.1")),
     )
-    agreed = contract(prices=(API_CALLS, MeterPrice(meter="storage_gb", included=Decimal(50), tiers=tiers)))
+    storage = MeterPrice(meter="storage_gb", included=Decimal(50), tiers=tiers)
+    agreed = contract(terms=Terms(currency="USD", prices=(API_CALLS, storage)))
     company.tenants.agree(agreed)
 
     assert company.tenants.contract("acme", NOON) == agreed

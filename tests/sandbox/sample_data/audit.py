@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from billing.invoices import InvoiceLine
-from billing.periods import month_span
+from billing.periods import service_span
 from billing.prices import MeterPrice
 from billing.rating import rate
 from sandbox.sample_data.roster import TENANTS
@@ -42,8 +42,8 @@ class Audit:
     def line(self, tenant_id: str, meter: str, month: str = "2026-10") -> InvoiceLine:
         """The line of a meter on the tenant's invoice."""
         found = self.rows(
-            "select line.number, description, meter, quantity, amount_minor, applied_price "
-            "from invoice_lines as line join invoices using (invoice_id) "
+            "select line.number, description, meter, quantity, amount_minor, price "
+            "from invoice_lines as line join invoices using (invoice_id) left join prices using (price_id) "
             "where tenant_id = %s and meter = %s and period = %s",
             tenant_id,
             meter,
@@ -60,7 +60,9 @@ class Audit:
         )
 
     def agreed_price(self, tenant_id: str, meter: str) -> MeterPrice:
-        prices = self.one("select prices from contracts where tenant_id = %s", tenant_id)
+        prices = self.one(
+            "select terms -> 'prices' from contracts join contract_terms using (terms_id) where tenant_id = %s", tenant_id
+        )
         return MeterPrice.model_validate(next(price for price in prices if price["meter"] == meter))
 
     def worth(self, tenant_id: str, meter: str, excess: Decimal) -> int:
@@ -102,5 +104,5 @@ class Audit:
 
 def period(tenant_id: str, month: str = "2026-10") -> tuple[datetime, datetime]:
     """The half-open month of the tenant's zone."""
-    span = month_span(month, TENANTS[tenant_id].zone)
+    span = service_span(month, TENANTS[tenant_id].zone)
     return span.start, span.end

@@ -1,0 +1,363 @@
+"""The bill of one tenant and service period: charges, then discounts, then tax; it sums to its total by construction.
+
+Fees, usage, late usage and the true-up to a minimum come first; percentages are taken off one after another, fixed
+amounts after them (B3), and tax is on what is left. Credits and balances are no lines: they lower what is due (B4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from itertools import groupby, pairwise
+from zoneinfo import ZoneInfo
+
+from billing.contracts import Contract, PercentDiscount, RecurringFee, Terms, Timing
+from billing.invoices import LineKind
+from billing.money import half_up, split_minor
+from billing.periods import DaySpan
+from billing.prices import MeterPrice
+from billing.rate_cards import MICRO, plain, shared
+from billing.wording import percent, written
+
+
+class UnbillableError(ValueError):
+    """A tenant cannot be billed as things stand; the sentence says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of local days under the same terms; `active_days` leaves its pauses out."""
+
+    days: DaySpan
+    active_days: int
+    terms: Terms
+
+
+@dataclass(frozen=True, slots=True)
+class LateUsage:
+    """Usage of an earlier period that arrived after its closing, and what that period's line was billed with.
+
+    Quantities in millionths of a unit. `price` None: the earlier bill knew no price for the meter.
+    """
+
+    period: str
+    meter: str
+    quantity: int
+    billed_quantity: int
+    price: MeterPrice | None
+    days: DaySpan
+    active_days: int = 1
+    period_days: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class BilledLine:
+    """One line; `quantity` in millionths of a unit, `rate` the percentage or tax rate as a share of one."""
+
+    kind: LineKind
+    description: str
+    amount_minor: int
+    quantity: int = MICRO
+    meter: str | None = None
+    price: MeterPrice | None = None
+    days: DaySpan | None = None
+    active_days: int | None = None
+    period_days: int | None = None
+    rate: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """Lines in the order of the document, amounts in minor units of `currency`; the total is their sum."""
+
+    currency: str
+    lines: tuple[BilledLine, ...]
+    subtotal_minor: int
+    discount_minor: int
+    tax_minor: int
+
+    @property
+    def total_minor(self) -> int:
+        """What is to be paid: lines, less discounts, with tax."""
+        return self.subtotal_minor + self.discount_minor + self.tax_minor
+
+
+def segments(contracts: Sequence[Contract], days: DaySpan, zone: str) -> tuple[Segment, ...]:
+    """The stretches of `days` that contracts cover, in order; of two that overlap, the one that started later holds.
+
+    Neighbours under equal terms become one, so that a contract renewed in the middle rates like one that was not.
+    """
+    held = [_Held.of(contract, ZoneInfo(zone)) for contract in contracts]
+    if len(held) == 1 and held[0].covers(days):
+        return (Segment(days=days, active_days=days.days, terms=held[0].contract.terms),)
+    edges = sorted(
+        {days.first, days.end, *(edge for one in held for edge in one.edges if days.first < edge < days.end)}
+    )
+    pieces = [(DaySpan(first, end), _in_force(held, first)) for first, end in pairwise(edges)]
+    stretches = []
+    for terms, run in groupby(pieces, key=lambda piece: piece[1] and piece[1].contract.terms):
+        if terms is not None:
+            covered = [(span, one) for span, one in run if one is not None]
+            active = sum(span.days for span, one in covered if not one.paused_on(span.first))
+            whole = DaySpan(covered[0][0].first, covered[-1][0].end)
+            stretches.append(Segment(days=whole, active_days=active, terms=terms))
+    return tuple(stretches)
+
+
+def bill(
+    covered: Sequence[Segment],
+    days: DaySpan,
+    usage: Sequence[Mapping[str, int]],
+    *,
+    following: Sequence[Segment] = (),
+    following_days: DaySpan | None = None,
+    advance_billed: Mapping[str, int] | None = None,
+    late: Sequence[LateUsage] = (),
+    labels: Mapping[str, str] | None = None,
+) -> Bill:
+    """The bill of the service period `days`.
+
+    `usage[i]` holds millionths of a unit by meter for `covered[i]`; `following` are the next period's segments, whose
+    advance fees are due now; `advance_billed` is what the previous bill charged in advance for this period, by fee;
+    `labels` are the meters' names for customers. Raises UnbillableError.
+    """
+    if not covered:
+        raise UnbillableError("no contract covers the period: put one on record, then bill the tenant again")
+    currencies = {segment.terms.currency for segment in (*covered, *following)}
+    if len(currencies) > 1:
+        raise UnbillableError(f"contracts of the period are in {' and '.join(sorted(currencies))}: bill one by hand")
+    names = labels or {}
+    charges = [
+        *_fees(covered, days, advance_billed or {}),
+        *_fees_in_advance(following, following_days),
+        *_usage(covered, days, usage, names),
+        *_late(late, names),
+    ]
+    charges += _true_up(covered, days, charges)
+    subtotal = sum(line.amount_minor for line in charges)
+    terms = covered[-1].terms
+    reductions = _reductions(charges, terms) if terms.discounts or terms.fixed_discounts else []
+    discount = sum(line.amount_minor for line in reductions)
+    taxes = _tax(subtotal + discount, terms)
+    return Bill(
+        currency=terms.currency,
+        lines=(*charges, *reductions, *taxes),
+        subtotal_minor=subtotal,
+        discount_minor=discount,
+        tax_minor=sum(line.amount_minor for line in taxes),
+    )
+
+
+def reductions(
+    amounts: Sequence[tuple[str | None, int]], terms: Terms
+) -> list[tuple[LineKind, str, int, Decimal | None]]:
+    """What the terms take off charges given as (meter, minor units): kind, name, amount (not above zero) and share."""
+    left = [amount for _, amount in amounts]
+    taken: list[tuple[LineKind, str, int, Decimal | None]] = []
+    for discount in terms.discounts:
+        off = _percentage(discount, amounts, left)
+        if off:
+            taken.append((LineKind.DISCOUNT, discount.name, -off, discount.percent / 100))
+    rest = sum(left)
+    for fixed in terms.fixed_discounts:
+        off = min(fixed.amount_minor, max(rest, 0))
+        if off:
+            taken.append((LineKind.FIXED_DISCOUNT, fixed.name, -off, None))
+            rest -= off
+    return taken
+
+
+def tax_on(net_minor: int, terms: Terms) -> int:
+    """The tax in minor units on what is left after discounts, rounded half up once."""
+    return half_up(net_minor * terms.tax.rate) if terms.tax else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A contract by the local days it holds on; its ends are the days they fall on in the tenant's zone."""
+
+    contract: Contract
+    first: date
+    end: date | None
+
+    @classmethod
+    def of(cls, contract: Contract, zone: ZoneInfo) -> _Held:
+        ends = contract.ends and contract.ends.astimezone(zone).date()
+        return cls(contract=contract, first=contract.starts.astimezone(zone).date(), end=ends)
+
+    @property
+    def edges(self) -> Iterator[date]:
+        for pause in self.contract.pauses:
+            yield from (edge for edge in (pause.first, pause.end) if edge)
+        yield from (edge for edge in (self.first, self.end) if edge)
+
+    def covers(self, days: DaySpan) -> bool:
+        """Whether it holds on every one of the days, without a pause."""
+        return self.first <= days.first and (self.end is None or days.end <= self.end) and not self.contract.pauses
+
+    def holds_on(self, day: date) -> bool:
+        return self.first <= day and (self.end is None or day < self.end)
+
+    def paused_on(self, day: date) -> bool:
+        return any(pause.first <= day and (pause.end is None or day < pause.end) for pause in self.contract.pauses)
+
+
+def _in_force(held: Sequence[_Held], day: date) -> _Held | None:
+    return max((one for one in held if one.holds_on(day)), key=lambda one: one.contract.starts, default=None)
+
+
+def _fees(covered: Sequence[Segment], days: DaySpan, advance_billed: Mapping[str, int]) -> Iterator[BilledLine]:
+    """What each fee comes to for the period, less what was charged for it in advance."""
+    due: dict[str, int] = {}
+    for fee, active in _active_fees(covered):
+        correct = shared(fee.amount_minor, active, days.days)
+        if fee.timing is Timing.ADVANCE and fee.name in advance_billed:
+            due[fee.name] = due.get(fee.name, 0) + correct
+        elif correct:
+            yield _fee_line(LineKind.FEE, fee.name, correct, days, active)
+    for name, charged in sorted(advance_billed.items()):
+        if difference := due.get(name, 0) - charged:
+            yield _fee_line(LineKind.ADJUSTMENT, f"{name}, as billed in advance", difference, days, days.days)
+
+
+def _active_fees(covered: Sequence[Segment]) -> list[tuple[RecurringFee, int]]:
+    """Every fee of the segments with the days it was active, equal ones of several segments together."""
+    if len(covered) == 1:
+        return [(fee, covered[0].active_days) for fee in covered[0].terms.fees]
+    active: dict[RecurringFee, int] = {}
+    for segment in covered:
+        for fee in segment.terms.fees:
+            active[fee] = active.get(fee, 0) + segment.active_days
+    return list(active.items())
+
+
+def _fees_in_advance(following: Sequence[Segment], days: DaySpan | None) -> Iterator[BilledLine]:
+    for fee, active in _active_fees(following):
+        if fee.timing is Timing.ADVANCE and days is not None:
+            amount = shared(fee.amount_minor, active, days.days)
+            if amount:
+                yield _fee_line(LineKind.FEE_IN_ADVANCE, fee.name, amount, days, active)
+
+
+def _fee_line(kind: LineKind, name: str, amount: int, days: DaySpan, active: int) -> BilledLine:
+    return BilledLine(
+        kind=kind, description=name, amount_minor=amount, days=days, active_days=active, period_days=days.days
+    )
+
+
+def _usage(
+    covered: Sequence[Segment], days: DaySpan, usage: Sequence[Mapping[str, int]], labels: Mapping[str, str]
+) -> Iterator[BilledLine]:
+    """A line for each meter and price that was used or has a minimum; equal prices of several segments rate together."""
+    if len(covered) == 1:
+        priced = [(price, usage[0].get(price.meter, 0), covered[0].active_days) for price in covered[0].terms.prices]
+    else:
+        priced = _merged(covered, usage)
+    known = {price.meter for price, _, _ in priced}
+    for used in usage:
+        if unpriced := sorted(meter for meter, quantity in used.items() if quantity and meter not in known):
+            raise UnbillableError(f"{unpriced[0]} was used and no contract prices it: agree a price, then bill again")
+    for price, quantity, active in priced:
+        if quantity or price.minimum_minor:
+            yield BilledLine(
+                kind=LineKind.USAGE,
+                description=labels.get(price.meter, price.meter),
+                amount_minor=price.card.charge(quantity, active, days.days),
+                quantity=quantity,
+                meter=price.meter,
+                price=price,
+                days=days,
+                active_days=active,
+                period_days=days.days,
+            )
+
+
+def _merged(covered: Sequence[Segment], usage: Sequence[Mapping[str, int]]) -> list[tuple[MeterPrice, int, int]]:
+    together: dict[MeterPrice, tuple[int, int]] = {}
+    for segment, used in zip(covered, usage, strict=True):
+        for meter, quantity in used.items():
+            if quantity and segment.terms.price_of(meter) is None:
+                raise UnbillableError(f"{meter} was used and no contract prices it: agree a price, then bill again")
+        for price in segment.terms.prices:
+            quantity, active = together.get(price, (0, 0))
+            together[price] = (quantity + used.get(price.meter, 0), active + segment.active_days)
+    return [(price, quantity, active) for price, (quantity, active) in together.items()]
+
+
+def _late(late: Sequence[LateUsage], labels: Mapping[str, str]) -> Iterator[BilledLine]:
+    """What earlier usage costs that arrived after its period was closed: the difference that it makes to its own line."""
+    for item in late:
+        if item.price is None:
+            raise UnbillableError(
+                f"late usage of {item.meter} in {item.period} has no price: agree one, then bill again"
+            )
+        card = item.price.card
+        with_it = card.charge(item.billed_quantity + item.quantity, item.active_days, item.period_days)
+        without = card.charge(item.billed_quantity, item.active_days, item.period_days)
+        yield BilledLine(
+            kind=LineKind.LATE_USAGE,
+            description=f"{labels.get(item.meter, item.meter)} of {item.period}, reported late",
+            amount_minor=with_it - without,
+            quantity=item.quantity,
+            meter=item.meter,
+            price=item.price,
+            days=item.days,
+            active_days=item.active_days,
+            period_days=item.period_days,
+        )
+
+
+def _true_up(covered: Sequence[Segment], days: DaySpan, charges: Sequence[BilledLine]) -> Iterator[BilledLine]:
+    """What is missing to the agreed minimum; fees in advance and late usage belong to other periods."""
+    if not any(segment.terms.minimum_minor for segment in covered):
+        return
+    active: dict[int, int] = {}
+    for segment in covered:
+        minimum = segment.terms.minimum_minor or 0
+        active[minimum] = active.get(minimum, 0) + segment.active_days
+    least = sum(shared(minimum, its, days.days) for minimum, its in active.items())
+    of_period = (LineKind.FEE, LineKind.USAGE)
+    missing = least - sum(line.amount_minor for line in charges if line.kind in of_period)
+    if missing > 0:
+        yield _fee_line(LineKind.MINIMUM, "Minimum commitment", missing, days, sum(active.values()))
+
+
+def _reductions(charges: Sequence[BilledLine], terms: Terms) -> list[BilledLine]:
+    amounts = [(line.meter, line.amount_minor) for line in charges]
+    return [
+        BilledLine(kind=kind, description=name, amount_minor=amount, rate=share)
+        for kind, name, amount, share in reductions(amounts, terms)
+    ]
+
+
+def _percentage(discount: PercentDiscount, amounts: Sequence[tuple[str | None, int]], left: list[int]) -> int:
+    """Take the percentage off what is left of the charges it is for, and answer how much that is."""
+    places = [place for place, (meter, _) in enumerate(amounts) if not discount.meters or meter in discount.meters]
+    base = sum(left[place] for place in places)
+    if base <= 0:
+        return 0
+    off = half_up(base * discount.percent / 100)
+    weights = [max(left[place], 0) for place in places]
+    for place, share in zip(places, split_minor(off, weights), strict=True):
+        left[place] -= share
+    return off
+
+
+def _tax(net_minor: int, terms: Terms) -> list[BilledLine]:
+    if terms.tax is None:
+        return []
+    tax = tax_on(net_minor, terms)
+    return [BilledLine(kind=LineKind.TAX, description=terms.tax.name, amount_minor=tax, rate=terms.tax.rate)]
+
+
+def in_words(line: BilledLine) -> str:
+    """How much of what a line is for: `184,000`, `15 of 31 days`, `10 %`."""
+    if line.rate is not None:
+        return percent(line.rate)
+    if line.meter is not None:
+        return written(plain(line.quantity))
+    if line.active_days is not None and line.active_days != line.period_days:
+        return f"{line.active_days} of {line.period_days} days"
+    return ""
