@@ -12,6 +12,7 @@ from billing.policy.invoice_push import InvoicePushPolicy
 from billing.policy.month_end import MonthEndPolicy
 from billing.policy.reconciliation import ReconciliationPolicy
 from billing.policy.sla import Budget, Counts, SlaPolicy, TierCommitment
+from billing.policy.usage_intake import UsageIntakePolicy
 from billing.tenants import Tier
 
 MINUTE = timedelta(minutes=1)
@@ -121,4 +122,9 @@ MONTH_END = MonthEndPolicy(
     look_at_holds_every=15 * MINUTE,
     push_again_after=(5 * MINUTE, HOUR),
     listed_at_most=50,
+)
+
+# For the whole house too: collectors' clocks, not tenants, decide how far from now an event may be.
+USAGE_INTAKE = UsageIntakePolicy(
+    version="2026-11", ahead_at_most=HOUR, kept_for=800 * DAY, late_within=90 * DAY, validated_days=35
 )
