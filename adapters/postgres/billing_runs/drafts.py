@@ -1,0 +1,205 @@
+"""Drafts as rows: written by COPY for a whole shard, and taken away again before anything was issued."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from adapters.postgres.billing_runs.copying import copy_rows
+from adapters.postgres.billing_runs.rating import Judged
+from adapters.postgres.billing_runs.register import Run
+from billing.invoices import InvoiceStatus
+from billing.invoicing import Bill
+from billing.month_end import Outcome
+from billing.parking import flags_of
+from billing.periods import DaySpan
+from billing.prices import MeterPrice
+from billing.rate_cards import MICRO, plain
+
+_INVOICE = {
+    "invoice_id": "text",
+    "tenant_id": "text",
+    "period": "text",
+    "status": "text",
+    "currency": "text",
+    "total_minor": "int8",
+    "run_id": "text",
+    "legal_entity_id": "text",
+    "service_start": "date",
+    "service_end": "date",
+}
+_LINE = {
+    "invoice_id": "text",
+    "number": "int4",
+    "description": "text",
+    "meter": "text",
+    "quantity": "numeric",
+    "amount_minor": "int8",
+    "kind": "text",
+    "price_id": "int8",
+    "service_start": "date",
+    "service_end": "date",
+    "active_days": "int2",
+    "period_days": "int2",
+    "rate": "numeric",
+}
+_ENTRY = {
+    "run_id": "text",
+    "tenant_id": "text",
+    "outcome": "text",
+    "reason": "text",
+    "currency": "text",
+    "total_minor": "int8",
+    "lines": "int4",
+    "invoice_id": "text",
+    "digest": "text",
+}
+_FLAG = {"run_id": "text", "tenant_id": "text", "bound": "text", "detail": "text"}
+
+# In the snapshot that the bills were made from: what arrives meanwhile is left for the next bill.
+_MARK_LATE_USAGE = text("""
+    update late_usage set billed_on = 'inv-' || :period || '-' || tenant_id
+    where tenant_id = any(:tenants) and billed_on is null and period < :period
+""")
+
+# Locked first, so that nobody issues a document while its lines are taken away.
+_LOCK = text("select invoice_id from invoices where invoice_id = any(:ids) and status = 'draft' order by 1 for update")
+_DROP = tuple(
+    text(statement)
+    for statement in (
+        "update late_usage set billed_on = null where billed_on = any(:ids)",
+        "delete from invoice_lines where invoice_id = any(:ids)",
+        "delete from invoices where invoice_id = any(:ids)",
+    )
+)
+
+
+class PriceIds:
+    """The dictionary's ids of the prices that a shard's bills were made with, found by the very object.
+
+    Hashing a price looks at all of its tiers, which would cost more than rating with it.
+    """
+
+    def __init__(self, known: Iterable[tuple[MeterPrice, int]]) -> None:
+        self._known = {id(price): (price_id, price) for price, price_id in known}
+
+    def of(self, price: MeterPrice | None) -> int | None:
+        """The id of a price that was given to this collection."""
+        return None if price is None else self._known[id(price)][0]
+
+
+def write_drafts(
+    connection: Connection, run: Run, judged: Sequence[Judged], price_ids: PriceIds, late: Mapping[str, object]
+) -> int:
+    """Drafts with their lines, an entry for every tenant, and the bounds that bills trip by themselves.
+
+    Answers how many lines were written; a dry run writes none. `late` holds the tenants that were billed late usage. Raises
+    what `transaction` translates when another worker was here first (B2).
+    """
+    rated = [(one, one.bill) for one in judged if one.outcome is Outcome.RATED and one.bill is not None]
+    written = 0
+    if not run.dry_run:
+        lines = [line for one, bill in rated for line in _lines(_invoice_id(run, one), bill, price_ids)]
+        written = len(lines)
+        copy_rows(connection, "invoices", _INVOICE, (_invoice(run, one, bill) for one, bill in rated))
+        copy_rows(connection, "invoice_lines", _LINE, lines)
+        if tenants := [one.account.tenant_id for one, _ in rated if one.account.tenant_id in late]:
+            connection.execute(_MARK_LATE_USAGE, {"period": run.period, "tenants": tenants})
+    copy_rows(connection, "run_entries", _ENTRY, (_entry(run, one) for one in judged))
+    flags = [flag for one, bill in rated for flag in flags_of(one.account.tenant_id, bill, run.policy)]
+    if flags:
+        flagged = ((run.run_id, flag.tenant_id, flag.bound.value, flag.detail) for flag in flags)
+        copy_rows(connection, "run_flags", _FLAG, flagged)
+    return written
+
+
+def drop_drafts(connection: Connection, invoice_ids: Sequence[str]) -> int:
+    """Take drafts away with their lines, and answer how many; what was issued meanwhile stays.
+
+    The late usage on them is to be billed again.
+    """
+    locked = list(connection.execute(_LOCK, {"ids": list(invoice_ids)}).scalars()) if invoice_ids else []
+    if locked:
+        for statement in _DROP:
+            connection.execute(statement, {"ids": locked})
+    return len(locked)
+
+
+def digest_of(bill: Bill) -> str:
+    """The SHA-256 of everything a bill says: equal bills of two runs have equal digests."""
+    said = [
+        (line.kind.value, line.description, line.meter, line.quantity, line.amount_minor, line.active_days,
+         line.period_days, line.rate and str(line.rate))
+        for line in bill.lines
+    ]  # fmt: skip
+    return hashlib.sha256(repr((bill.currency, said)).encode()).hexdigest()
+
+
+def _invoice_id(run: Run, judged: Judged) -> str:
+    """The same whoever makes the document."""
+    return f"inv-{run.period}-{judged.account.tenant_id}"
+
+
+def _invoice(run: Run, judged: Judged, bill: Bill) -> tuple[Any, ...]:
+    account = judged.account
+    return (
+        _invoice_id(run, judged),
+        account.tenant_id,
+        run.period,
+        InvoiceStatus.DRAFT.value,
+        bill.currency,
+        bill.total_minor,
+        run.run_id,
+        account.legal_entity_id,
+        judged.days.first,
+        judged.days.end,
+    )
+
+
+def _lines(invoice_id: str, bill: Bill, price_ids: PriceIds) -> Iterator[tuple[Any, ...]]:
+    for number, line in enumerate(bill.lines, 1):
+        first, end = _edges(line.days)
+        yield (
+            invoice_id,
+            number,
+            line.description,
+            line.meter,
+            _units(line.quantity),
+            line.amount_minor,
+            line.kind.value,
+            price_ids.of(line.price),
+            first,
+            end,
+            line.active_days,
+            line.period_days,
+            line.rate,
+        )
+
+
+def _edges(days: DaySpan | None) -> tuple[Any, Any]:
+    return (days.first, days.end) if days else (None, None)
+
+
+def _units(quantity: int) -> int | Decimal:
+    """Millionths as units; whole ones stay integers, which are several times faster to make and to send."""
+    whole, part = divmod(quantity, MICRO)
+    return plain(quantity) if part else whole
+
+
+def _entry(run: Run, judged: Judged) -> tuple[Any, ...]:
+    bill, rated = judged.bill, judged.outcome is Outcome.RATED
+    return (
+        run.run_id,
+        judged.account.tenant_id,
+        judged.outcome.value,
+        judged.reason,
+        bill and bill.currency,
+        None if bill is None else bill.total_minor,
+        None if bill is None else len(bill.lines),
+        _invoice_id(run, judged) if rated and not run.dry_run else None,
+        digest_of(bill) if rated and bill else None,
+    )

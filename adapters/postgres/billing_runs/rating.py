@@ -1,0 +1,123 @@
+"""From what was read of a shard to the bill of each tenant, or the sentence why it has none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from adapters.postgres.billing_runs.calendar import Calendar
+from adapters.postgres.billing_runs.irregular import by_segment, in_total
+from adapters.postgres.billing_runs.reading import Account, Stops, Usage
+from adapters.postgres.billing_runs.terms import KnownTerms
+from billing.contracts import Contract
+from billing.invoicing import Bill, LateUsage, Segment, bill, segments
+from billing.month_end import Outcome
+from billing.parking import obstacle
+from billing.periods import DaySpan
+
+_NOTHING: Mapping[str, int] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What became of a tenant; a bill is kept also where it may not be issued yet, for its total."""
+
+    account: Account
+    days: DaySpan
+    outcome: Outcome
+    bill: Bill | None = None
+    reason: str | None = None
+
+
+@dataclass
+class Material:
+    """Everything a shard's bills are made from; tenants absent from a mapping have nothing of the kind."""
+
+    calendar: Calendar
+    terms: Mapping[int, KnownTerms]
+    labels: Mapping[str, str]
+    usage: Mapping[str, Usage]
+    stops: Stops
+    by_day: Mapping[str, Mapping[date, Usage]]
+    contracts: Mapping[str, Sequence[Contract]]
+    in_advance: Mapping[str, Usage]
+    late: Mapping[str, Sequence[LateUsage]]
+    _whole: dict[tuple[int, int, bool], tuple[Segment, ...]] = field(default_factory=dict)
+
+    def judge(self, account: Account) -> Judged:
+        """The tenant's bill, or why there is none. Held comes first: whoever held it knows of something else wrong."""
+        days = self.calendar.days[account.anchor_day - 1]
+        tenant_id = account.tenant_id
+        used = self._used(tenant_id)
+        if hold := self.stops.hold_on(tenant_id, used):
+            return Judged(account, days, Outcome.HELD, reason=f"invoicing is held: {hold}")
+        if tenant_id in self.stops.disagreeing:
+            return Judged(account, days, Outcome.PARKED, reason=_disagrees(self.stops.disagreeing[tenant_id]))
+        if not account.now and not any(used.values()) and tenant_id not in self.late:
+            return Judged(account, days, Outcome.NOTHING_TO_BILL)
+        try:
+            made = self._bill(account, days, used)
+        except ValueError as why:  # UnbillableError, or a price that refuses a quantity
+            return Judged(account, days, Outcome.PARKED, reason=str(why))
+        if not made.lines:
+            return Judged(account, days, Outcome.NOTHING_TO_BILL)
+        objection = obstacle(
+            account.currency,
+            made,
+            legal_entity_id=account.legal_entity_id,
+            has_address=account.has_address,
+            has_customer=account.has_customer,
+            can_be_collected=account.can_be_collected,
+        )
+        return Judged(account, days, Outcome.PARKED if objection else Outcome.RATED, bill=made, reason=objection)
+
+    def _bill(self, account: Account, days: DaySpan, used: Usage) -> Bill:
+        covered, usage = self._covered(account, days, used)
+        following_days = self.calendar.following[account.anchor_day - 1]
+        return bill(
+            covered,
+            days,
+            usage,
+            following=self._following(account, following_days),
+            following_days=following_days,
+            advance_billed=self.in_advance.get(account.tenant_id, _NOTHING),
+            late=self.late.get(account.tenant_id, ()),
+            labels=self.labels,
+        )
+
+    def _used(self, tenant_id: str) -> Usage:
+        if tenant_id in self.by_day:
+            return in_total(self.by_day[tenant_id])
+        return self.usage.get(tenant_id, {})
+
+    def _covered(self, account: Account, days: DaySpan, used: Usage) -> tuple[Sequence[Segment], Sequence[Usage]]:
+        """The stretches that contracts cover, with the usage of each."""
+        if account.is_plain:
+            return self._whole_period(account.terms_id, account.anchor_day, following=False), [used]
+        covered = segments(self.contracts.get(account.tenant_id, ()), days, account.zone)
+        return covered, by_segment(covered, self.by_day.get(account.tenant_id, {}))
+
+    def _following(self, account: Account, days: DaySpan) -> Sequence[Segment]:
+        if account.is_plain:
+            return self._whole_period(account.next_terms_id, account.anchor_day, following=True)
+        return segments(self.contracts.get(account.tenant_id, ()), days, account.zone)
+
+    def _whole_period(self, terms_id: int | None, anchor_day: int, *, following: bool) -> tuple[Segment, ...]:
+        """One segment for the whole period, the same object for every tenant under the same terms."""
+        if terms_id is None:
+            return ()
+        key = (terms_id, anchor_day, following)
+        if key not in self._whole:
+            spans = self.calendar.following if following else self.calendar.days
+            days, known = spans[anchor_day - 1], self.terms[terms_id]
+            skipped = following and not known.fees_in_advance
+            self._whole[key] = () if skipped else (Segment(days=days, active_days=days.days, terms=known.terms),)
+        return self._whole[key]
+
+
+def _disagrees(where: str) -> str:
+    return (
+        f"the roll-up of {where} does not agree with the raw events: roll it up again, validate it, "
+        "then bill the tenant again"
+    )

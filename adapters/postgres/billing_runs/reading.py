@@ -1,0 +1,175 @@
+"""What a shard's bills are made from: its open tenants with their contracts, their usage, and what stops some of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple
+
+from sqlalchemy import Connection, text
+
+from adapters.postgres.billing_runs.calendar import Calendar
+from adapters.postgres.billing_runs.register import Run
+from billing.month_end import Shard
+
+# Whoever has a document of the period, or an entry in this run, is done with: that is what makes a second call write nothing.
+_NOT_DONE = """
+    and not exists (
+        select from run_entries as entry where entry.run_id = :run_id and entry.tenant_id = tenant.tenant_id
+    )
+"""
+_NOT_INVOICED = """
+    and not exists (
+        select from invoices as invoice
+        where invoice.tenant_id = tenant.tenant_id and invoice.period = :period and invoice.kind = 'usage'
+    )
+"""
+
+# A contract that holds for all of both periods needs no closer look; `now` and `next` count those that touch each period.
+_TENANTS = """
+    select tenant.tenant_id, tenant.currency, tenant.zone, tenant.anchor_day, tenant.legal_entity_id,
+        tenant.address is not null as has_address, tenant.provider_customer_id is not null as has_customer,
+        tenant.collection = 'send_invoice' or tenant.payment_method_id is not null as can_be_collected,
+        held.now, held.terms_id, held.whole, held.next, held.next_terms_id, held.next_whole
+    from (select * from {tenants} and tenant.tenant_id between :first and :last {not_done}) as tenant
+    cross join lateral (
+        select cast((cast(:firsts as date[]))[anchor_day] as timestamp) at time zone zone as starts,
+            cast((cast(:ends as date[]))[anchor_day] as timestamp) at time zone zone as ends,
+            cast((cast(:next_ends as date[]))[anchor_day] as timestamp) at time zone zone as next_ends
+    ) as period
+    cross join lateral (
+        select count(*) filter (where in_period) as now, min(terms_id) filter (where in_period) as terms_id,
+            bool_and(starts_before and ends_after and pauses = '[]') filter (where in_period) as whole,
+            count(*) filter (where in_next) as next, min(terms_id) filter (where in_next) as next_terms_id,
+            bool_and(starts_before_next and ends_after_next and pauses = '[]') filter (where in_next) as next_whole
+        from (
+            select contract.terms_id, contract.pauses,
+                contract.starts < period.ends and (contract.ends is null or contract.ends > period.starts) as in_period,
+                contract.starts <= period.starts as starts_before,
+                contract.ends is null or contract.ends >= period.ends as ends_after,
+                contract.ends is null or contract.ends > period.ends as in_next,
+                contract.starts <= period.ends as starts_before_next,
+                contract.ends is null or contract.ends >= period.next_ends as ends_after_next
+            from contracts as contract
+            where contract.tenant_id = tenant.tenant_id and contract.starts < period.next_ends
+                and (contract.ends is null or contract.ends > period.starts)
+        ) as touching
+    ) as held
+    order by tenant.tenant_id
+"""
+
+# A sum of quantities is written with their six decimals, so without its point it is whole millionths of a unit.
+_USAGE = text("""
+    select tenant_id, meter, cast(sum(quantity) as text) as quantity from usage_daily
+    where tenant_id = any(:tenants) and day >= :first and day < :end
+    group by tenant_id, meter
+""")
+
+_HOLDS = text("""
+    select tenant_id, meter, reason from holds
+    where effect = 'invoicing' and released_at is null and (meter is not null or tenant_id between :first and :last)
+""")
+
+# Tenants whose roll-ups are not all there is to know: days to be rolled up again, and usage that belongs to the next bill.
+_UNSETTLED = text("""
+    select tenant_id from late_usage where period = :period and tenant_id between :first and :last
+    union
+    select tenant_id from rollup_dirty
+    where tenant_id between :first and :last and day >= :first_day and day < :end_day
+""")
+
+_DISAGREEING = text("""
+    select distinct on (tenant_id) tenant_id, meter, day from rollup_findings
+    where resolved_at is null and tenant_id between :first and :last and day >= :first_day and day < :end_day
+    order by tenant_id, day, meter
+""")
+
+Usage = dict[str, int]
+
+
+class Account(NamedTuple):
+    """A tenant as far as billing it needs, and how its contracts lie to the period and to the following one."""
+
+    tenant_id: str
+    currency: str
+    zone: str
+    anchor_day: int
+    legal_entity_id: str | None
+    has_address: bool
+    has_customer: bool
+    can_be_collected: bool
+    now: int
+    terms_id: int | None
+    whole: bool | None
+    next: int
+    next_terms_id: int | None
+    next_whole: bool | None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether one contract holds throughout (or none at all), now and in the following period."""
+        return _plain(self.now, self.terms_id, self.whole) and _plain(self.next, self.next_terms_id, self.next_whole)
+
+
+@dataclass(frozen=True)
+class Stops:
+    """Why tenants are not to be billed: holds by tenant and by meter, and roll-ups that disagree with raw usage."""
+
+    tenants: dict[str, str]
+    meters: dict[str, str]
+    disagreeing: dict[str, str]
+
+    def hold_on(self, tenant_id: str, used: Iterable[str]) -> str | None:
+        """The reason of a hold that covers the tenant or a meter it used."""
+        if tenant_id in self.tenants:
+            return self.tenants[tenant_id]
+        return next((self.meters[meter] for meter in used if meter in self.meters), None) if self.meters else None
+
+
+def read_accounts(connection: Connection, run: Run, shard: Shard, calendar: Calendar) -> list[Account]:
+    """The shard's tenants that this run has not come to yet, by id; a dry run also looks at those invoiced already."""
+    not_done = _NOT_DONE if run.dry_run else _NOT_DONE + _NOT_INVOICED
+    statement = text(_TENANTS.format(tenants=run.tenants, not_done=not_done))
+    return [
+        Account(*row) for row in connection.execute(statement, run.parameters | shard.model_dump() | calendar.edges)
+    ]
+
+
+def read_usage(connection: Connection, accounts: Sequence[Account], calendar: Calendar) -> dict[str, Usage]:
+    """Millionths of a unit by tenant and meter, from the roll-ups: one statement for each anchor day in the shard."""
+    usage: defaultdict[str, Usage] = defaultdict(dict)
+    by_anchor = sorted(accounts, key=lambda account: account.anchor_day)
+    for anchor_day, group in groupby(by_anchor, key=lambda account: account.anchor_day):
+        days = calendar.days[anchor_day - 1]
+        tenants = [account.tenant_id for account in group]
+        rows = connection.execute(_USAGE, {"tenants": tenants, "first": days.first, "end": days.end})
+        for tenant_id, meter, quantity in rows:
+            usage[tenant_id][meter] = int(quantity.replace(".", ""))
+    return usage
+
+
+def read_stops(connection: Connection, shard: Shard, calendar: Calendar) -> Stops:
+    """Holds on invoicing for a tenant or a meter, and open findings on the shard's roll-ups."""
+    holds = connection.execute(_HOLDS, shard.model_dump()).all()
+    outer = calendar.outer
+    findings = connection.execute(
+        _DISAGREEING, shard.model_dump() | {"first_day": outer.first, "end_day": outer.end}
+    ).all()
+    return Stops(
+        tenants={hold.tenant_id: hold.reason for hold in holds if hold.tenant_id is not None},
+        meters={hold.meter: hold.reason for hold in holds if hold.tenant_id is None},
+        disagreeing={found.tenant_id: f"{found.meter} on {found.day}" for found in findings},
+    )
+
+
+def read_unsettled(connection: Connection, shard: Shard, calendar: Calendar) -> set[str]:
+    """Tenants whose usage must be counted day by day: some of it is not rolled up yet, or came too late for this bill."""
+    outer = calendar.outer
+    wanted = shard.model_dump() | {"period": calendar.period, "first_day": outer.first, "end_day": outer.end}
+    return set(connection.execute(_UNSETTLED, wanted).scalars())
+
+
+def _plain(count: int, terms_id: int | None, whole: bool | None) -> bool:
+    return count == 0 or (count == 1 and terms_id is not None and bool(whole))
