@@ -1,5 +1,7 @@
 """Usage on its way in: what a load came to, and the rows that were set aside until a person decides."""
 
+from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -82,3 +84,13 @@ class RepeatedEvent(_Record):
     tenant_id: str
     meter: str
     times: tuple[AwareDatetime, ...]
+
+
+class UsageDay(_Record):
+    """A tenant's local day of one meter: the sum of its events and how many they are."""
+
+    tenant_id: str
+    meter: str
+    day: date
+    quantity: Decimal
+    events: int
