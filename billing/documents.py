@@ -37,11 +37,15 @@ class Party(_Printed):
 
 
 class PriceStep(_Printed):
-    """A part of a line's quantity and what one unit of it costs, in minor units; `flat_minor` is added once."""
+    """A part of a line's quantity and what one unit of it costs, in minor units; `flat_minor` is added once.
+
+    `unit` names what is counted where it is no single unit; `words` take the place of the price where nothing is charged.
+    """
 
     quantity: Decimal
     unit_amount: Decimal
     flat_minor: int = 0
+    unit: str = ""
     words: str = ""
 
 

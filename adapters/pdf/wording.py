@@ -67,7 +67,8 @@ class Wording:
         if step.words:
             return f"{quantity_in_words(step.quantity, self.locale)} {step.words}"
         flat = f" + {self.amount(step.flat_minor)}" if step.flat_minor else ""
-        return f"{quantity_in_words(step.quantity, self.locale)} × {self._price(step.unit_amount)}{flat}"
+        counted = f"{quantity_in_words(step.quantity, self.locale)} {step.unit}".rstrip()
+        return f"{counted} × {self._price(step.unit_amount)}{flat}"
 
     def _price(self, unit_amount: Decimal) -> str:
         return _narrow(price_in_words(unit_amount, self._document.currency, self.locale))

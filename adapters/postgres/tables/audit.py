@@ -42,6 +42,8 @@ invoice_documents = Table(
     sha256("sha256"),
     Column("bytes", Integer, nullable=False),
     moment("printed_at", server_default=func.now()),
+    # billing.printing.Edition
+    Column("edition", Json, nullable=False),
     one_of("kind", DocumentKind),
     CheckConstraint("bytes > 0", name="not_empty"),
 )
