@@ -33,7 +33,9 @@ class Intake:
         tenant = self.tenants.find(ticket.tenant_id)
         invoice = self.invoices.latest(ticket.tenant_id, ticket.period) if tenant else None
         policy = self.policies.in_force(tenant)
-        similar = self.register.similar_tenants(opening, now - policy.disputes.pattern_window)
+        window = now - policy.disputes.pattern_window
+        similar = self.register.similar_tenants(opening, window)
+        is_pattern = policy.disputes.is_pattern(similar)
         reasons = escalation_reasons(ticket, similar, policy)
         tier = tenant.tier if tenant else None
         return OpenedCase(
@@ -45,6 +47,7 @@ class Intake:
             invoice_number=invoice.number if invoice else None,
             severity=severity(ticket.disputed, tier, bool(reasons), policy),
             escalation_reasons=tuple(reasons),
+            pattern=self.register.similar_cases(opening, window) if is_pattern else (),
             policy=policy,
             calendar=self.calendars.calendar(tenant, now),
             problems=tuple(intake_problems(ticket, tenant, invoice, self.tenants.known_meters(), now)),

@@ -84,6 +84,14 @@ class Clock(BaseModel):
                 return milestone, self.moment_of(milestone, calendar)
         return None
 
+    def late(self, now: datetime, calendar: BusinessCalendar) -> Milestone | None:
+        """The gravest milestone that a running clock has passed at `now` and that is not on record; None when there is
+        none."""
+        if self.running_since is None:
+            return None
+        passed = (m for m in reversed(Milestone) if m not in self.reached and self.moment_of(m, calendar) <= now)
+        return next(passed, None)
+
     def due(self, calendar: BusinessCalendar) -> datetime | None:
         """When the budget is used up if nothing pauses the clock (UTC); None while it is paused or once it is met."""
         return self.moment_of(Milestone.BREACH, calendar) if self.running_since else None

@@ -138,7 +138,7 @@ class JudgementNeeded(_Payload):
 
 
 class SlaAlert(_Payload):
-    """To operators: a clock reached its warning or its end (D12)."""
+    """To operators: a clock reached its warning or its end (D12); `also` names others that did at the same moment."""
 
     template: Literal["sla_alert"] = "sla_alert"
     case_id: str
@@ -146,6 +146,7 @@ class SlaAlert(_Payload):
     clock: str
     breached: bool
     due: AwareDatetime
+    also: tuple[str, ...] = ()
     stage: str
     next_step: str
 

@@ -1,10 +1,10 @@
 """What each letter of a dispute says, built from the case: facts only, the sentences are in the templates."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from billing.authority import Role
-from billing.cases import Ending, OpenedCase, PendingApproval, Question, Stage
-from billing.clocks import Clock
+from billing.cases import Ending, OpenedCase, PendingApproval, Question, SimilarCase, Stage
 from billing.corrections import CreditReceipt, Proposal, sha256_of
 from billing.disputes import Category, in_words
 from billing.emails import (
@@ -22,7 +22,7 @@ from billing.emails import (
 )
 from billing.policy.sla import Budget, Counts
 from billing.proposals import Outcome
-from billing.wording import counted
+from billing.wording import counted, listed
 
 _DAY = timedelta(days=1)
 
@@ -119,8 +119,21 @@ def escalated(case: OpenedCase) -> CaseEscalated:
         severity=case.severity,
         category=case.ticket.category,
         disputed=case.ticket.disputed,
-        reasons=case.escalation_reasons,
+        reasons=(*case.escalation_reasons, *_pattern(case)),
     )
+
+
+def _pattern(case: OpenedCase) -> tuple[str, ...]:
+    if not case.pattern:
+        return ()
+    others = [f"{one.case_id} ({one.tenant_id}, {_stands(one)})" for one in case.pattern]
+    return (f"The same was contested in {listed(others)}.",)
+
+
+def _stands(other: SimilarCase) -> str:
+    if other.ending:
+        return other.ending.value
+    return "escalated with this one" if other.calm else "escalated before"
 
 
 def approval_requested(
@@ -155,15 +168,17 @@ def judgement_needed(case: OpenedCase, why: str, statements: tuple[str, ...], re
 
 
 def sla_alert(
-    case: OpenedCase, clock: Clock, *, breached: bool, due: datetime, stage: Stage, next_step: str
+    case: OpenedCase, dues: Mapping[str, datetime], *, breached: bool, stage: Stage, next_step: str
 ) -> SlaAlert:
-    """`due` is the moment (UTC) at which the budget is used up."""
+    """One letter about every clock in `dues`, by name with the moment its budget is used up; the most urgent leads."""
+    (clock, due), *others = sorted(dues.items(), key=lambda one: one[1])
     return SlaAlert(
         case_id=case.case_id,
         tenant_id=case.ticket.tenant_id,
-        clock=clock.name,
+        clock=clock,
         breached=breached,
         due=due,
+        also=tuple(f"{name}, due {moment:%Y-%m-%d %H:%M} UTC" for name, moment in others),
         stage=stage.value,
         next_step=next_step,
     )

@@ -1,6 +1,8 @@
 """From an assessment or a person's judgement to what is proposed: how much, where to, on whose authority, and whether
 the runbook may go on by itself."""
 
+from collections.abc import Callable
+
 from pydantic import BaseModel, ConfigDict
 
 from billing.authority import RUNBOOK, CreditQuestion, Role, approval_path
@@ -25,7 +27,8 @@ class Circumstances(BaseModel):
 
 class Outcome(BaseModel):
     """What is proposed. `credit` may be zero; `path` are the approvals it needs; `needs_person` says in a sentence why
-    somebody must judge first, None when nothing stands in the way."""
+    somebody must judge first, None when nothing stands in the way. `escalated`: whether the case was when this was
+    worked out; `hinges_on_escalation`: it would be another if that changed."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,11 +39,36 @@ class Outcome(BaseModel):
     reason: str
     path: tuple[Role, ...]
     needs_person: str | None
+    escalated: bool = False
+    hinges_on_escalation: bool = False
+
+    def stands(self, *, escalated: bool) -> bool:
+        """Whether the same would be proposed for the case as it is now: `escalated` or not."""
+        return escalated is self.escalated or not self.hinges_on_escalation
 
 
 def computed(assessment: Assessment, around: Circumstances, policy: CreditPolicy) -> Outcome:
     """What the evidence suggests. It stands without a person only when it is conclusive, nothing is escalated, and what
     it gives and what it denies are both within an agent's authority (D6, C8)."""
+    return _weighed(around, lambda given: _computed(assessment, given, policy))
+
+
+def judged(judgement: Judgement, around: Circumstances, policy: CreditPolicy) -> Outcome:
+    """What a person decided in place of the evidence; a credit always needs another person's approval (C8)."""
+    return _weighed(around, lambda given: _judged(judgement, given, policy))
+
+
+def _weighed(around: Circumstances, work_out: Callable[[Circumstances], Outcome]) -> Outcome:
+    """The outcome, and whether it would be another if the case were escalated, or were not."""
+    outcome, otherwise = (
+        work_out(around.model_copy(update={"escalated": escalated}))
+        for escalated in (around.escalated, not around.escalated)
+    )
+    same = outcome.path == otherwise.path and (outcome.needs_person is None) is (otherwise.needs_person is None)
+    return outcome.model_copy(update={"escalated": around.escalated, "hinges_on_escalation": not same})
+
+
+def _computed(assessment: Assessment, around: Circumstances, policy: CreditPolicy) -> Outcome:
     path = approval_path(_question(assessment.credit, around, conclusive=assessment.conclusive), policy)
     return Outcome(
         resolution=assessment.resolution,
@@ -53,8 +81,7 @@ def computed(assessment: Assessment, around: Circumstances, policy: CreditPolicy
     )
 
 
-def judged(judgement: Judgement, around: Circumstances, policy: CreditPolicy) -> Outcome:
-    """What a person decided in place of the evidence; a credit always needs another person's approval (C8)."""
+def _judged(judgement: Judgement, around: Circumstances, policy: CreditPolicy) -> Outcome:
     path = approval_path(_question(judgement.amount, around, conclusive=False), policy)
     return Outcome(
         resolution=judgement.resolution,

@@ -112,6 +112,9 @@ class Dispute(DisputeAgreement):
         self.escalated = True
         self.note(f"escalated at once: {' '.join(self.case.escalation_reasons)}")
         self.post(self.write_to_operators("escalated", Role.LEAD, letters.escalated(self.case)))
+        for earlier in self.case.pattern:
+            if earlier.calm:
+                self.post(self._escalate_too(earlier))
 
     async def _collect(self) -> EvidencePack:
         await self.enter(Stage.COLLECT, "export the raw usage and recreate the roll-up")
@@ -143,15 +146,16 @@ class Dispute(DisputeAgreement):
 
     async def _work_out(self) -> Proposed:
         """One attempt at a proposal: it rests on the newest judgement and has a number of its own."""
-        self.judgement_is_new = False
+        self.judgement_is_new = self.turned_down = False
+        self.proposed = None
         self.revision += 1
         order = self.order(self.judgement)
         return await step(Credits.propose, order, allowance=RECORD, summary=f"proposal {self.revision}")
 
     async def _judged(self) -> None:
-        """Wait until a person has judged; remind the leads for as long as it takes."""
+        """Wait until a person has judged, or it can go on without; remind the leads for as long as it takes."""
         reminder = 0
-        while not self.judgement_is_new:
+        while not self.superseded():
             await self.enter(Stage.JUDGE, "an analyst judges the case", needs_human=True)
             notice = letters.judgement_needed(self.case, self._why_judge(), self._proposed.statements, reminder)
             self.post(self.write_to_operators(f"judgement-{self.revision}-{reminder}", Role.LEAD, notice))
@@ -161,9 +165,9 @@ class Dispute(DisputeAgreement):
             await self.customer_has_answered()
 
     async def _bound(self, proposal: Proposal | None) -> bool:
-        """From here on nobody changes the decision; False when somebody judged anew at the last moment."""
+        """From here on nobody changes the decision; False when it was superseded at the last moment."""
         await self.customer_has_answered()
-        if not self.judgement_is_new:
+        if not self.superseded():
             self.committed = True
         elif proposal:
             await self._withdraw(proposal, "overtaken by events")

@@ -38,12 +38,17 @@ class DisputeAgreement(DisputeWatch):
             asked_at=workflow.now(),
             expires_at=workflow.now() + self.case.policy.approvals.expire_after,
         )
+        if not self.overtaken():
+            self.note(f"asked {role} to decide about {proposal.request.amount}")
         decision = await self.with_help("ask for approval", lambda: self._answered(question))
-        if self.overtaken():
+        if decision is not None and not approved(decision):
+            self.turned_down = True
+        if overtaken := self.overtaken():
             await self._withdraw(proposal, "overtaken by events")
         elif decision is None:
+            self.turned_down = True
             self.note("nobody decided in time: silence is a no")
-        return approved(decision) and not self.overtaken()
+        return approved(decision) and not overtaken
 
     async def _answered(self, question: ApprovalQuestion) -> SignedDecision | None:
         if self.overtaken():
@@ -62,7 +67,8 @@ class DisputeAgreement(DisputeWatch):
         request = letters.approval_requested(self.case, proposal, self._proposed.statements, pending, reminder)
         name = f"approval-{proposal.request.step}-{pending.approval_id.rsplit('/', 1)[-1]}-{reminder}"
         self.post(self.write_to_operators(name, pending.role, request))
-        self.note(f"{'reminded' if reminder else 'asked'} {pending.role} to decide about {pending.amount}")
+        if reminder:
+            self.note(f"reminded {pending.role} to decide about {pending.amount}")
 
     @property
     def _proposed(self) -> Proposed:

@@ -23,6 +23,7 @@ from billing.cases import (
     Judgement,
     OpenedCase,
     Opening,
+    Pattern,
     Question,
     SignedDecision,
     Stage,
@@ -36,7 +37,7 @@ from billing.failures import FailureCode
 from workflows.blocks.approval import ApprovalGate
 from workflows.blocks.case import Case
 from workflows.blocks.clock import SlaClocks
-from workflows.blocks.customer import CustomerDialogue
+from workflows.blocks.customer import CustomerDialogue, Heard
 from workflows.blocks.steps import RECORD, step
 from workflows.blocks.story import as_markdown
 
@@ -61,7 +62,9 @@ class DisputeDesk(Case):
         self.ending: Ending | None = None
         self.revision = 0
         self.hand_overs = 0
-        self.escalated = self.committed = self.withdrawn = self.judgement_is_new = False
+        self.escalated = self.in_pattern = self.committed = self.withdrawn = self.judgement_is_new = False
+        # People said no to what is proposed, or nothing: only a judgement goes on from there.
+        self.turned_down = False
         # False from the moment a step is handed over, or a credit is put off, until somebody repaired the cause.
         self.repaired = True
         # The credit was handed over to a person: unless it may have left, a judgement can still take its place.
@@ -81,11 +84,12 @@ class DisputeDesk(Case):
 
     @workflow.signal(description="The customer answered; the same reply counts once")
     def customer_replied(self, reply: CustomerReply) -> None:
-        asked = self.customer.waiting
-        if not self.customer.answered(reply) or self.over:
+        heard = self.customer.hears(reply)
+        if heard is Heard.AGAIN or self.over:
             return
-        self.clocks.start(workflow.now())
-        self.note("the customer answered; the clocks run" if asked else "the customer wrote to us")
+        if heard is Heard.ANSWER:
+            self.clocks.start(workflow.now())
+        self.note(heard.value)
 
     @workflow.update(description="The customer no longer contests the bill")
     async def withdraw(self, withdrawal: Withdrawal) -> str:
@@ -133,6 +137,15 @@ class DisputeDesk(Case):
         if not self.escalated:
             raise ApplicationError("the case is not escalated", type=FailureCode.CONFLICT)
 
+    @workflow.signal(description="A later case shows that this one is part of a pattern: it is escalated too")
+    def joins_pattern(self, pattern: Pattern) -> None:
+        if self.in_pattern or self.over:
+            return
+        self.in_pattern = True
+        deed = "part of a pattern" if self.escalated else "escalated"
+        self.escalated = True
+        self.note(f"{deed}: {pattern.shown_by} contests the same and makes it a pattern")
+
     @workflow.update(description="The cause is repaired: go on with the step that was handed over")
     async def try_again(self, order: TryAgain) -> str:
         self.repaired = True
@@ -158,6 +171,9 @@ class DisputeDesk(Case):
     @decide.validator
     def _is_about_this_case(self, decision: SignedDecision) -> None:
         self.gate.refuse_strangers(decision)
+        if self.opened is None:
+            raise ApplicationError("the case is still being opened and asks nothing yet", type=FailureCode.CONFLICT)
+        self.gate.refuse_beyond(self.opened.policy.approvals.refusals_at_most, decision)
 
     @workflow.query(description="Stage, next step, clocks, money and timeline; times are moments, never remaining time")
     def story(self) -> CaseStory:
@@ -202,6 +218,12 @@ class DisputeDesk(Case):
             escalated=self.escalated,
             judgement=judgement,
         )
+
+    def superseded(self) -> bool:
+        """Whether something else is to be proposed: a person judged anew, or an escalation on which the proposal hinged
+        came or was taken back before anybody said no."""
+        outcome = self.proposed.outcome if self.proposed and not self.turned_down else None
+        return self.judgement_is_new or bool(outcome and not outcome.stands(escalated=self.escalated))
 
     def _next_action(self) -> datetime | None:
         moments = (self.gate.next_reminder, self.customer.closes_at)

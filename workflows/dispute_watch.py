@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, FailureError
 
 from billing import letters
 from billing.authority import Role
-from billing.cases import Ending, Opening, Question, Stage
+from billing.cases import Ending, Opening, Pattern, Question, SimilarCase, Stage
 from billing.clocks import Clock, Milestone
 from workflows.blocks.clock import SlaClocks
 from workflows.blocks.steps import words_of
@@ -44,6 +44,7 @@ class DisputeWatch(DisputeDesk):
         clocks = (earlier.get(clock.name, clock).under(clock.budget) for clock in fresh)
         self.clocks = SlaClocks(clocks, self.case.calendar)
         self.clocks.start(min(since, workflow.now()))
+        late = self.clocks.catch_up()
         if self.customer.waiting:
             self.clocks.pause()
         self.labels.show(
@@ -57,6 +58,8 @@ class DisputeWatch(DisputeDesk):
         self.note(
             f"opened for {self.ticket.tenant_id}, {self.ticket.period} (policy {self.case.policy.version}){again}"
         )
+        if late:
+            self._announce_together(late)
 
     def watchers(self) -> list[Coroutine[Any, Any, None]]:
         """One for each clock, one for the regular updates, one for questions to the customer."""
@@ -94,8 +97,8 @@ class DisputeWatch(DisputeDesk):
         return self.withdrawn or self.customer.unanswered
 
     def overtaken(self) -> bool:
-        """Whether events have answered the question: a new judgement, a withdrawal, a customer who stayed silent."""
-        return self.judgement_is_new or self.ended_early()
+        """Whether events have answered the question: a new judgement or escalation, a withdrawal, a silent customer."""
+        return self.superseded() or self.ended_early()
 
     async def hand_over(self, step_name: str, what_happened: str) -> None:
         """Ask people to repair something and wait until one says it is done. While nothing is committed, a new judgement
@@ -134,6 +137,14 @@ class DisputeWatch(DisputeDesk):
         if await self.write_to_customer(f"update-{number}", letter):
             self.note(f"update {number} to the customer")
 
+    async def _escalate_too(self, earlier: SimilarCase) -> None:
+        """Let an earlier case of the pattern know; one that has ended meanwhile has nothing left to be escalated."""
+        case = workflow.get_external_workflow_handle(earlier.case_id)
+        try:
+            await case.signal(DisputeDesk.joins_pattern, Pattern(shown_by=self.case.case_id))
+        except FailureError:
+            self.note(f"{earlier.case_id} ended before it could be escalated too")
+
     def _write_question(self, question: Question, number: int, reminder: int, closes_at: datetime) -> None:
         self.post(self._ask_by_letter(question, number, reminder, closes_at))
 
@@ -154,16 +165,31 @@ class DisputeWatch(DisputeDesk):
         self.post(self.write_to_operators(f"not-asked-{self.customer.asked}", Role.LEAD, notice))
 
     def _announce(self, clock: Clock, milestone: Milestone, moment: datetime) -> None:
+        due = clock.due(self.case.calendar) or moment
+        self.note(_sla(clock, milestone, due))
+        self._alert(clock.name.replace(" ", "-"), milestone, {clock.name: due})
+
+    def _announce_together(self, late: list[tuple[Clock, Milestone]]) -> None:
+        """What was late before the case could begin: one line, and one letter to each role it concerns."""
+        dues = {clock.name: clock.moment_of(Milestone.BREACH, self.case.calendar) for clock, _ in late}
+        told = "; ".join(_sla(clock, milestone, dues[clock.name]) for clock, milestone in late)
+        self.note(f"late already: {told}")
+        for milestone in Milestone:
+            if those := {clock.name: dues[clock.name] for clock, passed in late if passed is milestone}:
+                self._alert("at-the-opening", milestone, those)
+
+    def _alert(self, name: str, milestone: Milestone, dues: dict[str, datetime]) -> None:
         breached = milestone is Milestone.BREACH
-        due = clock.moment_of(Milestone.BREACH, self.case.calendar) if clock.running_since else moment
-        self.note(f"SLA {clock.name} {'breached' if breached else 'warning'}, due {due:%Y-%m-%d %H:%M} UTC")
-        alert = letters.sla_alert(
-            self.case, clock, breached=breached, due=due, stage=self.stage, next_step=self.next_step
-        )
-        role = Role.VP if breached else Role.LEAD
-        self.post(self.write_to_operators(f"sla-{clock.name.replace(' ', '-')}-{milestone}", role, alert))
+        alert = letters.sla_alert(self.case, dues, breached=breached, stage=self.stage, next_step=self.next_step)
+        self.post(self.write_to_operators(f"sla-{name}-{milestone}", Role.VP if breached else Role.LEAD, alert))
 
     @property
     def _tier(self) -> Any:
         assert self.case.tenant is not None  # noqa: S101 - a case without a tenant is turned away before it begins
         return self.case.tenant.tier
+
+
+def _sla(clock: Clock, milestone: Milestone, due: datetime) -> str:
+    return (
+        f"SLA {clock.name} {'breached' if milestone is Milestone.BREACH else 'warning'}, due {due:%Y-%m-%d %H:%M} UTC"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
@@ -15,8 +15,9 @@ from adapters.postgres import decisions
 from adapters.postgres.engine import broken_rule, transaction
 from adapters.postgres.invoices import lock_revisions
 from adapters.postgres.tables import billing_corrections, dispute_rounds, disputes, findings, invoices
-from billing.cases import Ending, OpenedCase, Opening
+from billing.cases import Ending, OpenedCase, Opening, SimilarCase
 from billing.clocks import Clock
+from billing.disputes import Ticket
 from billing.failures import BillingFailure, FailureCode
 
 # Tickets that were never investigated: sent again, they are looked at again.
@@ -24,6 +25,8 @@ TURNED_AWAY = frozenset({Ending.DUPLICATE.value, Ending.NOT_ACCEPTED.value})
 # Two tickets about the same thing in the same instant: the second look finds the first one's case.
 LOOKS = 3
 ONE_OPEN_CASE = "uq_disputes_open"
+# A letter that names more cases is read by nobody, and every step of a case carries them.
+SHOWN_OF_A_PATTERN = 20
 
 
 class Cases:
@@ -41,16 +44,22 @@ class Cases:
         raise BillingFailure(FailureCode.UNAVAILABLE, f"{opened.case_id} is being opened and closed at the same moment")
 
     def similar_tenants(self, opening: Opening, since: datetime) -> int:
-        ticket = opening.ticket
         others = select(func.count(disputes.c.tenant_id.distinct())).where(
-            disputes.c.category == ticket.category.value,
-            disputes.c.meters.overlap(list(ticket.meters)),
-            disputes.c.opened_at >= since,
-            disputes.c.tenant_id != ticket.tenant_id,
-            disputes.c.ending.is_distinct_from(Ending.NOT_ACCEPTED.value),
+            _contests_the_same(opening.ticket, since), disputes.c.tenant_id != opening.ticket.tenant_id
         )
         with transaction(self._engine) as connection:
             return 1 + int(connection.execute(others).scalar_one())
+
+    def similar_cases(self, opening: Opening, since: datetime) -> tuple[SimilarCase, ...]:
+        calm = disputes.c.ending.is_(None) & disputes.c.escalated.is_(False)
+        others = (
+            select(disputes.c.case_id, disputes.c.tenant_id, disputes.c.escalated, disputes.c.ending)
+            .where(_contests_the_same(opening.ticket, since), disputes.c.ticket_id != opening.ticket.ticket_id)
+            .order_by(calm.desc(), disputes.c.opened_at.desc(), disputes.c.case_id)
+            .limit(SHOWN_OF_A_PATTERN)
+        )
+        with transaction(self._engine) as connection:
+            return tuple(SimilarCase.model_validate(row._asdict()) for row in connection.execute(others))
 
     def defect_is_shared(self, case_id: str, since: datetime) -> bool:
         ours, theirs = findings.alias("ours"), findings.alias("theirs")
@@ -86,6 +95,16 @@ class Cases:
             _record_correction(connection, case, closing, now)
             if closing.decision:
                 decisions.append(connection, closing.decision.line(now), now)
+
+
+def _contests_the_same(ticket: Ticket, since: datetime) -> ColumnElement[bool]:
+    """Accepted cases since then about one of the ticket's meters in its category."""
+    return and_(
+        disputes.c.category == ticket.category.value,
+        disputes.c.meters.overlap(list(ticket.meters)),
+        disputes.c.opened_at >= since,
+        disputes.c.ending.is_distinct_from(Ending.NOT_ACCEPTED.value),
+    )
 
 
 def _register(connection: Connection, opened: OpenedCase, opening: Opening, now: datetime) -> OpenedCase | None:

@@ -36,15 +36,21 @@ class DisputePolicy(BaseModel):
             raise ValueError(f"reminders must climb and come before closing, got {[str(m) for m in moments]}")
         return self
 
+    def is_pattern(self, tenants: int) -> bool:
+        """Whether so many tenants who contest the same make a pattern (D10)."""
+        return tenants >= self.pattern_tenants
+
 
 class ApprovalPolicy(BaseModel):
-    """How long a question waits: reminders every `remind_every`, then the next role, at `expire_after` it is a no."""
+    """How long a question waits: reminders every `remind_every`, then the next role, at `expire_after` it is a no. Once
+    `refusals_at_most` answers to it did not count, no more are looked at."""
 
     model_config = ConfigDict(frozen=True)
 
     remind_every: timedelta
     escalate_after: timedelta
     expire_after: timedelta
+    refusals_at_most: Annotated[int, Field(ge=1)]
 
     @model_validator(mode="after")
     def _reminds_before_it_escalates_before_it_expires(self) -> Self:

@@ -60,7 +60,9 @@ STANDARD = Policy(
         remind_customer_after=(3 * DAY, 7 * DAY),
         close_unanswered_after=14 * DAY,
     ),
-    approvals=ApprovalPolicy(remind_every=8 * HOUR, escalate_after=24 * HOUR, expire_after=5 * DAY),
+    approvals=ApprovalPolicy(
+        remind_every=8 * HOUR, escalate_after=24 * HOUR, expire_after=5 * DAY, refusals_at_most=25
+    ),
     provider=ProviderPolicy(look_up_after=(5 * MINUTE, HOUR, DAY, DAY, DAY, DAY, DAY)),
     credits=CreditPolicy(
         reference_currency="USD",
@@ -113,7 +115,9 @@ MONTH_END = MonthEndPolicy(
     median_months=3,
     lines_at_most=200,
     total_moves_at_most=Decimal("0.25"),
-    approvals=ApprovalPolicy(remind_every=4 * HOUR, escalate_after=24 * HOUR, expire_after=5 * DAY),
+    approvals=ApprovalPolicy(
+        remind_every=4 * HOUR, escalate_after=24 * HOUR, expire_after=5 * DAY, refusals_at_most=25
+    ),
     shard_size=1_000,
     shards_at_once=4,
     shards_before_a_new_run=250,

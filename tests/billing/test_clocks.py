@@ -46,6 +46,27 @@ def test_a_warning_comes_at_three_quarters_and_the_breach_at_the_end() -> None:
     assert nothing_more is None
 
 
+@pytest.mark.parametrize(
+    ("hours", "reached", "late"),
+    [
+        (53, None, None),
+        (54, None, Milestone.WARNING),
+        (54, Milestone.WARNING, None),
+        (72, None, Milestone.BREACH),
+        (72, Milestone.WARNING, Milestone.BREACH),
+        (72, Milestone.BREACH, None),
+    ],
+)
+def test_what_a_clock_has_passed_unnoticed_is_the_gravest_of_it(
+    hours: int, reached: Milestone | None, late: Milestone | None
+) -> None:
+    running = clock().started(MONDAY)
+    noticed = running.marked(reached) if reached else running
+
+    assert noticed.late(MONDAY + hours * HOUR, UTC_CALENDAR) is late
+    assert noticed.stopped(MONDAY + hours * HOUR, UTC_CALENDAR).late(MONDAY + 99 * HOUR, UTC_CALENDAR) is None
+
+
 def test_re_opening_keeps_what_was_consumed_and_what_was_announced() -> None:
     met = clock().started(MONDAY).marked(Milestone.WARNING).met(MONDAY + 60 * HOUR, UTC_CALENDAR)
 

@@ -79,6 +79,27 @@ def test_who_must_agree_follows_the_money_given_and_the_money_denied(
     assert outcome.requested_by == RUNBOOK
 
 
+@pytest.mark.parametrize(
+    ("credit", "disputed", "hinges"),
+    [("10.00", "10.00", True), ("0.00", "30.00", True), ("60.00", "60.00", False), ("600.00", "600.00", False)],
+)
+def test_an_outcome_hinges_on_the_escalation_when_it_would_be_another_without_it(
+    credit: str, disputed: str, hinges: bool
+) -> None:
+    calm, grave = (computed(assessment(credit), around(disputed, escalated=grave), POLICY) for grave in (False, True))
+
+    assert (calm.stands(escalated=False), grave.stands(escalated=True)) == (True, True)
+    assert calm.stands(escalated=True) is grave.stands(escalated=False) is not hinges
+
+
+def test_a_small_credit_that_a_person_judged_needs_a_lead_once_its_case_is_escalated() -> None:
+    judgement = Judgement(by="agent-1", resolution=Resolution.PARTIAL, amount=usd("12.00"), reason="a fair part")
+
+    outcome = judged(judgement, around("100.00"), POLICY)
+
+    assert not outcome.stands(escalated=True)
+
+
 def test_findings_that_settle_nothing_wait_for_a_person() -> None:
     outcome = computed(assessment("20.00", conclusive=False), around("20.00"), POLICY)
 

@@ -60,6 +60,7 @@ IMPATIENT = UNRELATED.model_copy(
             remind_every=UNANSWERED_FOR - A_MOMENT,
             escalate_after=UNANSWERED_FOR - A_MOMENT,
             expire_after=UNANSWERED_FOR,
+            refusals_at_most=STANDARD.approvals.refusals_at_most,
         ),
     }
 )

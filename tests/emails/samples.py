@@ -183,6 +183,12 @@ def _alerts() -> dict[str, Payload]:
     return {
         "sla_alert.warning": alert,
         "sla_alert.breach": alert.model_copy(update={"breached": True}),
+        "sla_alert.several": alert.model_copy(
+            update={
+                "breached": True,
+                "also": ("triage, due 2026-11-28 16:05 UTC", "root cause, due 2026-11-30 16:05 UTC"),
+            }
+        ),
         "handed_over": HandedOver(
             case_id=_CASE,
             step="issue credit",

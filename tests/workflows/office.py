@@ -21,7 +21,16 @@ from sqlalchemy import Engine
 
 from adapters.operator_keys import sign
 from adapters.postgres.decisions import DecisionLog
-from billing.cases import CaseStory, DecisionReceipt, Ending, Opening, PendingApproval, SignedDecision, Verdict
+from billing.cases import (
+    CaseStory,
+    CustomerReply,
+    DecisionReceipt,
+    Ending,
+    Opening,
+    PendingApproval,
+    SignedDecision,
+    Verdict,
+)
 from billing.disputes import Category, Requester, Ticket
 from billing.money import Money
 from billing.tenants import Tenant
@@ -105,6 +114,13 @@ class CaseInHand:
         lines = (await self.story()).timeline
         began = lines[0].at
         return [f"{(line.at - began) / timedelta(hours=1):>4.0f}h  {line.text}" for line in lines]
+
+    async def hears(self, reply_id: str, text: str = "The batch key.", *, ago: timedelta = timedelta(0)) -> None:
+        """The customer's words arrive, written `ago` by the case's clock."""
+        written = await self.office.clock.now(self.handle) - ago
+        reply = CustomerReply(reply_id=reply_id, text=text, received_at=written)
+        await self.handle.signal(Dispute.customer_replied, reply)
+        await self.rests()
 
     async def does(self, update: Any, message: Any) -> Any:
         """Send an update and let the case work on it."""

@@ -1,10 +1,24 @@
 """Large credits wait for the right person; silence, forgery and self-approval get nowhere."""
 
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+from temporalio.client import WorkflowUpdateFailedError
+
+from activities.ports import ApprovalDesk
+from adapters.policies import Policies
+from adapters.postgres.approvals import Approvals as ApprovalBook
+from adapters.postgres.tenants import Tenants
 from billing.authority import Role
-from billing.cases import Ending, Judgement, Verdict
+from billing.cases import Ending, Judgement, PendingApproval, Question, Stage, Verdict
 from billing.disputes import Resolution
+from billing.failures import BillingFailure, FailureCode
 from billing.money import Money
-from tests.workflows.office import Office
+from billing.policy.standard import STANDARD
+from tests.fixtures.temporal import CaseClock
+from tests.workflows.office import CaseInHand, Office, an_office
 from workflows.dispute import Dispute
 
 
@@ -129,3 +143,93 @@ async def test_a_judgement_while_the_lead_is_thinking_withdraws_the_question(off
     assert first.approval_id != second.approval_id
     assert [credit.amount for credit in office.provider.credits] == [Money.of("80.00", "USD")]
     assert await case.ending() is Ending.PARTIALLY_CREDITED
+
+
+class DeskBehindABadLine:
+    """Satisfies ApprovalDesk; a question is asked, and word of it is lost the first few times."""
+
+    def __init__(self, desk: ApprovalDesk, losses: int) -> None:
+        self._desk, self._losses = desk, losses
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._desk, name)
+
+    def ask(self, *question: Any) -> PendingApproval:
+        asked = self._desk.ask(*question)
+        if self._losses:
+            self._losses -= 1
+            raise BillingFailure(FailureCode.UNAVAILABLE, "the line went dead")
+        return asked
+
+
+async def test_an_answer_never_stands_in_the_story_before_its_question(
+    engine: Engine, case_clock: CaseClock, tmp_path: Path
+) -> None:
+    book = ApprovalBook(engine, Policies(engine))
+    async with an_office(engine, case_clock, tmp_path, desk=DeskBehindABadLine(book, losses=3)) as office:
+        case = await office.opens(office.world.tenant("acme", duplicated=1_000), disputed="100.00")
+        (pending,) = book.pending()
+
+        await case.does(Dispute.decide, case.signed_by("lead-1", pending, Verdict.REJECT))
+        await case.hours(0.1)
+
+        told = [line.text for line in (await case.story()).timeline]
+        assert told.index("asked lead to decide about USD 100.00") < told.index("lead-1 rejected")
+        assert "approval_requested" not in office.postman.sent
+        assert (await case.story()).stage is Stage.JUDGE
+
+
+async def takes_three_refusals(office: Office) -> CaseInHand:
+    """A case that waits for a lead, under a policy by which three answers to a question may be refused."""
+    acme = office.world.tenant("acme", duplicated=1_000)
+    strict = STANDARD.approvals.model_copy(update={"refusals_at_most": 3})
+    own = STANDARD.model_copy(update={"version": "acme-1", "approvals": strict})
+    Tenants(office.world.engine).carry_policy("acme", own)
+    return await office.opens(acme, disputed="100.00")
+
+
+async def test_answers_that_do_not_count_cannot_grow_a_history_without_end(office: Office) -> None:
+    case = await takes_three_refusals(office)
+    for attempt in range(3):
+        receipt = await case.is_decided_by("agent-1", Verdict.APPROVE, reason=f"forged {attempt}")
+        assert not receipt.accepted
+    before = (await case.handle.fetch_history()).events[-1].event_id
+
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await case.is_decided_by("lead-1", Verdict.APPROVE)
+
+    assert "3 answers" in str(refused.value.cause)
+    assert "judge the case" in str(refused.value.cause)
+    assert (await case.handle.fetch_history()).events[-1].event_id == before
+    await case.does(
+        Dispute.judge,
+        Judgement(by="agent-1", resolution=Resolution.PARTIAL, amount=Money.of("80.00", "USD"), reason="a fair part"),
+    )
+    assert (await case.is_decided_by("lead-1", Verdict.APPROVE)).accepted
+    assert await case.ending() is Ending.PARTIALLY_CREDITED
+
+
+async def test_answers_to_questions_that_were_never_asked_are_counted_together(office: Office) -> None:
+    case = await takes_three_refusals(office)
+    for number in range(3):
+        await case.is_decided_by("lead-1", Verdict.APPROVE, approval_id=f"{case.handle.id}/credit/r9.{number}/a1")
+
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await case.is_decided_by("lead-1", Verdict.APPROVE, approval_id=f"{case.handle.id}/credit/r9.9/a1")
+
+    assert "3 answers" in str(refused.value.cause)
+    assert (await case.is_decided_by("lead-1", Verdict.APPROVE)).accepted
+
+
+async def test_an_answer_that_counts_may_be_repeated_and_only_so_often(office: Office) -> None:
+    case = await takes_three_refusals(office)
+    await case.does(Dispute.ask_customer, Question(by="agent-1", text="Which of your keys made these calls?"))
+    pending = (await case.story()).approval
+    assert pending is not None
+    decision = case.signed_by("lead-1", pending, Verdict.APPROVE)
+
+    receipts = [await case.does(Dispute.decide, decision) for _ in range(4)]
+    with pytest.raises(WorkflowUpdateFailedError):
+        await case.does(Dispute.decide, decision)
+
+    assert all(receipt.accepted for receipt in receipts)

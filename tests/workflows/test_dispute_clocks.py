@@ -2,16 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
-from billing.cases import CustomerReply, Ending, Question, Verdict, Withdrawal
+from billing.cases import Ending, Question, Verdict, Withdrawal
+from billing.emails import SlaAlert
 from billing.tenants import Tier
 from tests.workflows.office import CaseInHand, Office
 from workflows.dispute import Dispute
 
 QUESTION = Question(by="agent-1", text="Which of your keys made these calls?")
-
-
-def reply(number: int) -> CustomerReply:
-    return CustomerReply(reply_id=f"reply-{number}", text="The batch key.", received_at=datetime.now(UTC))
 
 
 async def waits_for_approval(office: Office, tier: Tier = Tier.ENTERPRISE) -> CaseInHand:
@@ -54,11 +51,11 @@ async def test_the_clock_stands_still_while_the_customer_is_asked_twice(office: 
 
     await case.does(Dispute.ask_customer, QUESTION)
     await case.hours(40)
-    await case.handle.signal(Dispute.customer_replied, reply(1))
+    await case.hears("reply-1")
     await case.hours(10)
     await case.does(Dispute.ask_customer, QUESTION)
     await case.hours(30)
-    await case.handle.signal(Dispute.customer_replied, reply(2))
+    await case.hears("reply-2")
     await case.hours(35)
 
     assert [line.split(", due")[0] for line in told(await case.timeline(), "SLA")] == [
@@ -139,3 +136,44 @@ async def test_an_acknowledgement_that_comes_too_late_is_a_breach_although_nobod
     clocks = {clock.name: clock.state for clock in (await case.story()).clocks}
     assert clocks["initial response"] == "met late"
     assert sum("SLA initial response breached" in line for line in await case.timeline()) == 1
+
+
+def alerts(office: Office) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Who was told of which clock, and of which others in the same letter."""
+    letters = [one.letter for one in office.postman.mailbox]
+    return [
+        (letter.to.email, letter.payload.clock, letter.payload.also)
+        for letter in letters
+        if isinstance(letter.payload, SlaAlert)
+    ]
+
+
+async def test_a_ticket_that_arrives_weeks_late_is_one_line_and_one_letter(office: Office) -> None:
+    acme = office.world.tenant("acme", tier=Tier.ENTERPRISE, duplicated=1_000)
+
+    case = await office.opens(acme, disputed="100.00", opened_at=datetime.now(UTC) - timedelta(days=21))
+    await case.hours(24)
+
+    (line,) = told(await case.timeline(), "SLA")
+    assert line.startswith("   0h  late already: SLA initial response breached, due ")
+    assert line.count("breached, due") == 6
+    ((reader, clock, also),) = alerts(office)
+    assert (reader, clock, len(also)) == ("vp-1@ops.example", "initial response", 5)
+    assert (await case.story()).clocks[-1].state == "breached"
+
+
+async def test_what_is_breached_and_what_is_at_risk_at_the_opening_is_told_to_those_it_concerns(office: Office) -> None:
+    acme = office.world.tenant("acme", tier=Tier.ENTERPRISE, duplicated=1_000)
+
+    case = await office.opens(acme, disputed="100.00", opened_at=datetime.now(UTC) - timedelta(hours=55))
+    await case.hours(18)
+
+    late, breached = told(await case.timeline(), "SLA")
+    assert (late.count("breached, due"), late.count("warning, due")) == (4, 2)
+    assert breached.startswith("  17h  SLA resolution breached")
+    assert sorted((reader, clock) for reader, clock, _ in alerts(office)) == [
+        ("lead-1@ops.example", "root cause"),
+        ("lead-2@ops.example", "root cause"),
+        ("vp-1@ops.example", "initial response"),
+        ("vp-1@ops.example", "resolution"),
+    ]

@@ -1,14 +1,18 @@
 """What must not wait in the queue escalates at once; a pattern and a shared defect bring more people in."""
 
+import asyncio
 from decimal import Decimal
 
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
+from adapters.policies import Policies
+from adapters.postgres.approvals import Approvals as ApprovalBook
 from billing.authority import Role
-from billing.cases import DeEscalation, Ending, Verdict
-from billing.disputes import Category, Severity
-from tests.workflows.office import Office
+from billing.cases import DeEscalation, Ending, Judgement, Question, Stage, Verdict
+from billing.disputes import Category, Resolution, Severity
+from billing.money import Money
+from tests.workflows.office import CaseInHand, Office
 from workflows.dispute import Dispute
 
 
@@ -88,3 +92,142 @@ async def test_an_escalated_case_never_resolves_by_itself_however_small(office: 
     assert pending is not None
     assert pending.role is Role.LEAD
     assert office.provider.credits == []
+
+
+BACK = DeEscalation(by="lead-1", reason="a misunderstanding")
+
+
+async def test_a_credit_that_waits_only_for_the_escalation_is_given_once_it_is_taken_back(office: Office) -> None:
+    acme = office.world.tenant("acme", duplicated=100)
+    case = await office.opens(acme, disputed="10.00", security_concern=True)
+
+    await case.does(Dispute.de_escalate, BACK)
+
+    assert await case.ending() is Ending.CREDITED
+    assert [credit.amount for credit in office.provider.credits] == [Money.of("10.00", "USD")]
+    assert ApprovalBook(office.world.engine, Policies(office.world.engine)).pending() == []
+
+
+async def test_a_right_bill_that_waits_only_for_the_escalation_is_confirmed_once_it_is_taken_back(
+    office: Office,
+) -> None:
+    case = await office.opens(office.world.tenant("acme"), disputed="30.00", legal_threat=True)
+    waiting = await case.story()
+
+    await case.does(Dispute.de_escalate, BACK)
+
+    assert waiting.stage is Stage.JUDGE
+    assert await case.ending() is Ending.CONFIRMED
+
+
+async def test_a_question_that_would_be_asked_without_the_escalation_too_stays_open(office: Office) -> None:
+    acme = office.world.tenant("acme", duplicated=1_000)
+    case = await office.opens(acme, disputed="100.00", legal_threat=True)
+    before = (await case.story()).approval
+
+    await case.does(Dispute.de_escalate, BACK)
+
+    assert before is not None
+    assert (await case.story()).approval == before
+    await case.is_decided_by("lead-1", Verdict.APPROVE)
+    assert await case.ending() is Ending.CREDITED
+
+
+async def test_a_no_stays_a_no_when_the_escalation_is_taken_back(office: Office) -> None:
+    acme = office.world.tenant("acme", duplicated=100)
+    case = await office.opens(acme, disputed="10.00", security_concern=True)
+    await case.is_decided_by("lead-2", Verdict.REJECT)
+
+    await case.does(Dispute.de_escalate, BACK)
+
+    assert (await case.story()).stage is Stage.JUDGE
+    assert office.provider.credits == []
+
+
+async def test_a_no_stays_a_no_while_the_customer_is_asked(office: Office) -> None:
+    acme = office.world.tenant("acme", duplicated=100)
+    case = await office.opens(acme, disputed="10.00", security_concern=True)
+    await case.does(Dispute.ask_customer, Question(by="agent-1", text="Which of your keys made these calls?"))
+    await case.is_decided_by("lead-2", Verdict.REJECT)
+
+    await case.does(Dispute.de_escalate, BACK)
+    await case.hears("r-1")
+
+    assert (await case.story()).stage is Stage.JUDGE
+    assert office.provider.credits == []
+
+
+async def becomes(case: CaseInHand, escalated: bool) -> None:
+    """A signal from one case to another arrives a moment later."""
+    for _ in range(200):
+        if (await case.story()).escalated is escalated:
+            break
+        await asyncio.sleep(0.02)
+    await case.rests()
+    assert (await case.story()).escalated is escalated
+
+
+async def test_the_open_cases_of_a_pattern_are_escalated_with_the_one_that_shows_it(office: Office) -> None:
+    closed = await office.opens(office.world.tenant("acme", duplicated=100), disputed="10.00")
+    await closed.ending()
+    earlier = await office.opens(office.world.tenant("beta", duplicated=1_000), disputed="100.00")
+
+    third = await office.opens(office.world.tenant("gamma", duplicated=1_000), disputed="100.00")
+    await becomes(earlier, escalated=True)
+
+    told = [line.text for line in (await earlier.story()).timeline if "pattern" in line.text]
+    assert told == [f"escalated: {third.handle.id} contests the same and makes it a pattern"]
+    escalations = [
+        one.letter.payload for one in office.postman.mailbox if one.letter.payload.template == "case_escalated"
+    ]
+    assert {letter.case_id for letter in escalations} == {third.handle.id}
+    assert escalations[0].reasons[-1] == (
+        f"The same was contested in {earlier.handle.id} (beta, escalated with this one) and {closed.handle.id} "
+        "(acme, credited)."
+    )
+
+
+async def test_a_case_that_joins_a_pattern_no_longer_goes_on_under_an_agents_authority(office: Office) -> None:
+    earlier = await office.opens(office.world.tenant("acme"), disputed="180.00")
+    await earlier.does(
+        Dispute.judge,
+        Judgement(by="agent-1", resolution=Resolution.PARTIAL, amount=Money.of("10.00", "USD"), reason="a fair part"),
+    )
+    before = (await earlier.story()).approval
+
+    for name in ("beta", "gamma"):
+        await office.opens(office.world.tenant(name), disputed="180.00")
+    await becomes(earlier, escalated=True)
+
+    after = (await earlier.story()).approval
+    assert before is not None
+    assert after is not None
+    assert (before.role, after.role) == (Role.AGENT, Role.LEAD)
+    assert (before.amount, after.amount) == (Money.of("10.00", "USD"), Money.of("10.00", "USD"))
+
+
+async def test_what_a_lead_took_back_is_not_escalated_again_by_the_next_case_of_the_pattern(office: Office) -> None:
+    first = await office.opens(office.world.tenant("acme", duplicated=1_000), disputed="100.00")
+    for name in ("beta", "gamma"):
+        await office.opens(office.world.tenant(name, duplicated=1_000), disputed="100.00")
+    await becomes(first, escalated=True)
+    await first.does(Dispute.de_escalate, BACK)
+
+    fourth = await office.opens(office.world.tenant("delta", duplicated=1_000), disputed="100.00")
+    await asyncio.sleep(0.5)
+    await first.rests()
+
+    assert (await fourth.story()).escalated
+    assert not (await first.story()).escalated
+
+
+async def test_an_earlier_case_that_cannot_hear_holds_nothing_up(office: Office) -> None:
+    first = await office.opens(office.world.tenant("acme", duplicated=1_000), disputed="100.00")
+    await first.handle.terminate()
+    await office.opens(office.world.tenant("beta", duplicated=1_000), disputed="100.00")
+
+    third = await office.opens(office.world.tenant("gamma", duplicated=1_000), disputed="100.00")
+    await third.is_decided_by("engineering-1", Verdict.APPROVE)
+    await third.is_decided_by("vp-1", Verdict.APPROVE)
+
+    assert await third.ending() is Ending.CREDITED

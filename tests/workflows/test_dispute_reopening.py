@@ -68,3 +68,16 @@ async def test_reopening_goes_on_with_the_time_that_was_used_before(office: Offi
 
     warnings = [line.split(", due")[0] for line in await again.timeline() if "SLA resolution" in line]
     assert warnings == ["   4h  SLA resolution warning"]
+
+
+async def test_a_reopening_that_was_asked_for_weeks_ago_is_one_line_about_what_is_late(office: Office) -> None:
+    acme = office.world.tenant("acme", duplicated=1_000)
+    first = await office.opens(acme, disputed="100.00")
+    await first.is_decided_by("lead-1", Verdict.APPROVE)
+    await first.ending()
+
+    again = await reopened(office, first, at=datetime.now(UTC) - timedelta(days=21))
+
+    (late,) = [line for line in await again.timeline() if "SLA" in line]
+    assert late.count("breached, due") == 6
+    assert office.postman.sent.count("sla_alert") == 1

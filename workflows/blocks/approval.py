@@ -3,6 +3,7 @@
 Truth about approvals lives in Postgres. What arrives here only wakes the case; the database decides whether it counts.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 
@@ -17,6 +18,7 @@ from workflows.blocks.steps import RECORD, step
 from workflows.blocks.waiting import wait_for, wait_until
 
 Remind = Callable[[PendingApproval, int], None]
+_NEVER_ASKED = "questions that were never asked"
 
 
 class ApprovalGate:
@@ -24,7 +26,10 @@ class ApprovalGate:
 
     def __init__(self, case_id: str) -> None:
         self._case_id = case_id
+        self._asked: set[str] = set()
         self._answers: dict[str, SignedDecision] = {}
+        # Answers to each question that are being checked or did not count; those to no question of ours share a count.
+        self._in_vain: Counter[str] = Counter()
         self._being_checked = 0
         self.pending: PendingApproval | None = None
         self.next_reminder: datetime | None = None
@@ -34,8 +39,21 @@ class ApprovalGate:
         if not decision.approval_id.startswith(f"{self._case_id}/"):
             raise ApplicationError(f"{decision.approval_id} is not a question of {self._case_id}", type="not_found")
 
+    def refuse_beyond(self, at_most: int, decision: SignedDecision) -> None:
+        """Reject, before history records anything, further answers to a question once so many did not count: whoever
+        writes straight into Temporal could grow a history without end."""
+        about = self._counted_under(decision)
+        if self._in_vain[about] >= at_most:
+            raise ApplicationError(
+                f"{at_most} answers to {about} did not count, and no more are taken: judge the case, then another "
+                "question is asked",
+                type="conflict",
+            )
+
     async def take(self, decision: SignedDecision) -> DecisionReceipt:
         """Let the database judge a decision; only an accepted one moves the case."""
+        counted_under = self._counted_under(decision)
+        self._in_vain[counted_under] += 1
         self._being_checked += 1
         try:
             receipt = await step(
@@ -43,9 +61,13 @@ class ApprovalGate:
             )
         finally:
             self._being_checked -= 1
-        if receipt.accepted:
+        if receipt.accepted and decision.approval_id not in self._answers:
             self._answers[decision.approval_id] = decision
+            self._in_vain[counted_under] -= 1
         return receipt
+
+    def _counted_under(self, decision: SignedDecision) -> str:
+        return decision.approval_id if decision.approval_id in self._asked else _NEVER_ASKED
 
     async def answer(
         self, question: ApprovalQuestion, policy: ApprovalPolicy, remind: Remind, unless: Callable[[], bool]
@@ -54,6 +76,7 @@ class ApprovalGate:
         self.pending = await step(
             Approvals.ask, question, allowance=RECORD, summary=f"ask {question.role} for approval"
         )
+        self._asked.add(self.pending.approval_id)
         try:
             return await self._wait(self.pending, policy, remind, unless)
         finally:
@@ -68,7 +91,8 @@ class ApprovalGate:
 
         climbs_at = pending.asked_at + policy.escalate_after
         reminders = 0
-        remind(pending, reminders)
+        if not settled():
+            remind(pending, reminders)
         while not settled() and workflow.now() < pending.expires_at:
             remind_at = pending.asked_at + (reminders + 1) * policy.remind_every
             self.next_reminder = min(remind_at, pending.expires_at)

@@ -49,6 +49,14 @@ class SlaClocks:
         """A clock has done its duty; unknown names are a mistake in the runbook."""
         self._change({name: self._clocks[name].met(workflow.now(), self._calendar)})
 
+    def catch_up(self) -> list[tuple[Clock, Milestone]]:
+        """Put on record what running clocks have passed already and return it, to be told at once instead of clock by
+        clock."""
+        now = workflow.now()
+        passed = [(clock, late) for clock in self._clocks.values() if (late := clock.late(now, self._calendar))]
+        self._change({clock.name: clock.marked(milestone) for clock, milestone in passed})
+        return passed
+
     def next_due(self) -> datetime | None:
         """The nearest moment at which a running clock is used up, for lists of what is about to breach."""
         dues = [due for clock in self._clocks.values() if (due := clock.due(self._calendar)) is not None]
@@ -93,8 +101,10 @@ class SlaClocks:
         milestone, moment = coming
         label = _label(name, milestone, self._clocks[name].moment_of(Milestone.BREACH, self._calendar))
         if await wait_until(moment, changed, name=label):
-            self._clocks[name] = self._clocks[name].marked(milestone)
-            announce(self._clocks[name], milestone, moment)
+            # After an outage the end of the budget may have passed as well: then the warning would come too late.
+            gravest = self._clocks[name].late(workflow.now(), self._calendar) or milestone
+            self._clocks[name] = self._clocks[name].marked(gravest)
+            announce(self._clocks[name], gravest, moment)
         return None
 
     def _change(self, clocks: dict[str, Clock]) -> None:

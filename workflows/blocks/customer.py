@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from enum import StrEnum
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
@@ -14,13 +15,23 @@ from workflows.blocks.waiting import wait_for, wait_until
 Write = Callable[[Question, int, int, datetime], None]
 
 
+class Heard(StrEnum):
+    """What a reply is to the case, as its story says it."""
+
+    AGAIN = "the same reply again"
+    ANSWER = "the customer answered; the clocks run"
+    LETTER = "the customer wrote to us"
+    CROSSED = "the customer wrote before we asked; the question stays open"
+
+
 class CustomerDialogue:
     """At most one open question. `unanswered` becomes true when the customer stayed silent for too long."""
 
     def __init__(self) -> None:
         self._question: Question | None = None
+        self._asked_at: datetime | None = None
         self.asked = 0
-        self._answers_seen: set[str] = set()
+        self._replies_seen: set[str] = set()
         self._over = False
         self.closes_at: datetime | None = None
         self.unanswered = False
@@ -39,7 +50,8 @@ class CustomerDialogue:
 
     def ask(self, question: Question) -> None:
         """Open a question; `refuse_a_second_question` comes first."""
-        self._question = question
+        # Support desks stamp replies to the second.
+        self._question, self._asked_at = question, workflow.now().replace(microsecond=0)
         self.asked += 1
 
     def take_back(self, number: int) -> bool:
@@ -49,13 +61,17 @@ class CustomerDialogue:
             self._question = None
         return open_still
 
-    def answered(self, reply: CustomerReply) -> bool:
-        """Take a reply; False when it was seen before."""
-        if reply.reply_id in self._answers_seen:
-            return False
-        self._answers_seen.add(reply.reply_id)
+    def hears(self, reply: CustomerReply) -> Heard:
+        """Take a reply; it answers the open question unless it was written before that was asked."""
+        if reply.reply_id in self._replies_seen:
+            return Heard.AGAIN
+        self._replies_seen.add(reply.reply_id)
+        if self._question is None:
+            return Heard.LETTER
+        if self._asked_at and reply.received_at < self._asked_at:
+            return Heard.CROSSED
         self._question = None
-        return True
+        return Heard.ANSWER
 
     def stop(self) -> None:
         """Let `chase` end: nothing more is written."""

@@ -277,6 +277,26 @@ def test_tenants_who_contest_the_same_meter_in_the_same_category_are_counted_onc
     assert before == company.cases.similar_tenants(opening, NOON - timedelta(days=30)) == 2
 
 
+def test_the_cases_of_a_pattern_are_named_those_that_still_can_be_escalated_first(company: Company) -> None:
+    company.open("T-1", tenant_id="bolt")
+    company.open("T-2", tenant_id="core", opened_at=NOON - timedelta(days=2))
+    company.open("T-3", tenant_id="dune", opened_at=NOON - timedelta(days=1))
+    company.open("T-4", tenant_id="echo", category=Category.PRICING)
+    company.open("T-5", tenant_id="echo", period="2031-01", opened_at=NOON - timedelta(days=31))
+    company.run(
+        "update disputes set ending = 'credited', closed_at = now() where case_id = 'dispute/T-1';"
+        "update disputes set escalated = true where case_id = 'dispute/T-2'"
+    )
+
+    found = company.cases.similar_cases(Opening(ticket=ticket("T-6")), NOON - timedelta(days=30))
+
+    assert [(case.case_id, case.tenant_id, case.calm) for case in found] == [
+        ("dispute/T-3", "dune", True),
+        ("dispute/T-1", "bolt", False),
+        ("dispute/T-2", "core", False),
+    ]
+
+
 @pytest.mark.parametrize(
     ("other_tenant", "kind", "days_ago", "shared"),
     [
