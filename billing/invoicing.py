@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby, pairwise
 from zoneinfo import ZoneInfo
 
-from billing.contracts import Contract, PercentDiscount, RecurringFee, Terms, Timing
+from billing.contracts import Contract, RecurringFee, Terms, Timing
+from billing.discounts import reductions, tax_on
 from billing.invoices import LineKind
-from billing.money import half_up, split_minor
 from billing.periods import DaySpan
 from billing.prices import MeterPrice
-from billing.rate_cards import MICRO, plain, shared
-from billing.wording import percent, written
+from billing.rate_cards import MICRO, shared
 
 
 class UnbillableError(ValueError):
@@ -135,48 +134,24 @@ def bill(
         *_usage(covered, days, usage, names),
         *_late(late, names),
     ]
-    charges += _true_up(covered, days, charges)
+    charges += _true_up(covered, days, charges, sum((advance_billed or {}).values()))
     subtotal = sum(line.amount_minor for line in charges)
     terms = covered[-1].terms
-    reductions = _reductions(charges, terms) if terms.discounts or terms.fixed_discounts else []
-    discount = sum(line.amount_minor for line in reductions)
-    taxes = _tax(subtotal + discount, terms)
+    reduced = _reduced(charges, terms) if terms.discounts or terms.fixed_discounts else []
+    discount = sum(line.amount_minor for line in reduced)
+    taxes = _taxed(subtotal + discount, terms)
     return Bill(
         currency=terms.currency,
-        lines=(*charges, *reductions, *taxes),
+        lines=(*charges, *reduced, *taxes),
         subtotal_minor=subtotal,
         discount_minor=discount,
         tax_minor=sum(line.amount_minor for line in taxes),
     )
 
 
-def reductions(
-    amounts: Sequence[tuple[str | None, int]], terms: Terms
-) -> list[tuple[LineKind, str, int, Decimal | None]]:
-    """What the terms take off charges given as (meter, minor units): kind, name, amount (not above zero) and share."""
-    left = [amount for _, amount in amounts]
-    taken: list[tuple[LineKind, str, int, Decimal | None]] = []
-    for discount in terms.discounts:
-        off = _percentage(discount, amounts, left)
-        if off:
-            taken.append((LineKind.DISCOUNT, discount.name, -off, discount.percent / 100))
-    rest = sum(left)
-    for fixed in terms.fixed_discounts:
-        off = min(fixed.amount_minor, max(rest, 0))
-        if off:
-            taken.append((LineKind.FIXED_DISCOUNT, fixed.name, -off, None))
-            rest -= off
-    return taken
-
-
-def tax_on(net_minor: int, terms: Terms) -> int:
-    """The tax in minor units on what is left after discounts, rounded half up once."""
-    return half_up(net_minor * terms.tax.rate) if terms.tax else 0
-
-
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A contract by the local days it holds on; its ends are the days they fall on in the tenant's zone."""
+    """A contract by the local days it holds on in the tenant's zone: a day on which it holds for a while counts."""
 
     contract: Contract
     first: date
@@ -184,8 +159,8 @@ class _Held:
 
     @classmethod
     def of(cls, contract: Contract, zone: ZoneInfo) -> _Held:
-        ends = contract.ends and contract.ends.astimezone(zone).date()
-        return cls(contract=contract, first=contract.starts.astimezone(zone).date(), end=ends)
+        starts, ends = contract.starts.astimezone(zone), contract.ends and contract.ends.astimezone(zone)
+        return cls(contract=contract, first=starts.date(), end=ends and _day_after(ends))
 
     @property
     def edges(self) -> Iterator[date]:
@@ -202,6 +177,12 @@ class _Held:
 
     def paused_on(self, day: date) -> bool:
         return any(pause.first <= day and (pause.end is None or day < pause.end) for pause in self.contract.pauses)
+
+
+def _day_after(ends: datetime) -> date:
+    """The first day without a contract that ends at this local moment; the day itself when that is its first moment."""
+    last = (ends.astimezone(UTC) - timedelta(microseconds=1)).astimezone(ends.tzinfo).date()
+    return last + timedelta(days=1)
 
 
 def _in_force(held: Sequence[_Held], day: date) -> _Held | None:
@@ -309,8 +290,11 @@ def _late(late: Sequence[LateUsage], labels: Mapping[str, str]) -> Iterator[Bill
         )
 
 
-def _true_up(covered: Sequence[Segment], days: DaySpan, charges: Sequence[BilledLine]) -> Iterator[BilledLine]:
-    """What is missing to the agreed minimum; fees in advance and late usage belong to other periods."""
+def _true_up(
+    covered: Sequence[Segment], days: DaySpan, charges: Sequence[BilledLine], advance_billed: int
+) -> Iterator[BilledLine]:
+    """What is missing to the agreed minimum. A fee counts in the period it is for, whenever it was billed; late usage and
+    the next period's fees do not."""
     if not any(segment.terms.minimum_minor for segment in covered):
         return
     active: dict[int, int] = {}
@@ -318,46 +302,22 @@ def _true_up(covered: Sequence[Segment], days: DaySpan, charges: Sequence[Billed
         minimum = segment.terms.minimum_minor or 0
         active[minimum] = active.get(minimum, 0) + segment.active_days
     least = sum(shared(minimum, its, days.days) for minimum, its in active.items())
-    of_period = (LineKind.FEE, LineKind.USAGE)
-    missing = least - sum(line.amount_minor for line in charges if line.kind in of_period)
+    of_period = (LineKind.FEE, LineKind.USAGE, LineKind.ADJUSTMENT)
+    missing = least - advance_billed - sum(line.amount_minor for line in charges if line.kind in of_period)
     if missing > 0:
         yield _fee_line(LineKind.MINIMUM, "Minimum commitment", missing, days, sum(active.values()))
 
 
-def _reductions(charges: Sequence[BilledLine], terms: Terms) -> list[BilledLine]:
-    amounts = [(line.meter, line.amount_minor) for line in charges]
+def _reduced(charges: Sequence[BilledLine], terms: Terms) -> list[BilledLine]:
+    taken = reductions([(line.meter, line.amount_minor) for line in charges], terms)
     return [
-        BilledLine(kind=kind, description=name, amount_minor=amount, rate=share)
-        for kind, name, amount, share in reductions(amounts, terms)
+        BilledLine(kind=one.kind, description=one.name, amount_minor=one.amount_minor, rate=one.rate) for one in taken
     ]
 
 
-def _percentage(discount: PercentDiscount, amounts: Sequence[tuple[str | None, int]], left: list[int]) -> int:
-    """Take the percentage off what is left of the charges it is for, and answer how much that is."""
-    places = [place for place, (meter, _) in enumerate(amounts) if not discount.meters or meter in discount.meters]
-    base = sum(left[place] for place in places)
-    if base <= 0:
-        return 0
-    off = half_up(base * discount.percent / 100)
-    weights = [max(left[place], 0) for place in places]
-    for place, share in zip(places, split_minor(off, weights), strict=True):
-        left[place] -= share
-    return off
-
-
-def _tax(net_minor: int, terms: Terms) -> list[BilledLine]:
-    if terms.tax is None:
+def _taxed(net_minor: int, terms: Terms) -> list[BilledLine]:
+    tax = terms.tax
+    if tax is None:
         return []
-    tax = tax_on(net_minor, terms)
-    return [BilledLine(kind=LineKind.TAX, description=terms.tax.name, amount_minor=tax, rate=terms.tax.rate)]
-
-
-def in_words(line: BilledLine) -> str:
-    """How much of what a line is for: `184,000`, `15 of 31 days`, `10 %`."""
-    if line.rate is not None:
-        return percent(line.rate)
-    if line.meter is not None:
-        return written(plain(line.quantity))
-    if line.active_days is not None and line.active_days != line.period_days:
-        return f"{line.active_days} of {line.period_days} days"
-    return ""
+    amount = tax_on(net_minor, tax.rate)
+    return [BilledLine(kind=LineKind.TAX, description=tax.name, amount_minor=amount, rate=tax.rate)]

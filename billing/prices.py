@@ -66,8 +66,12 @@ class MeterPrice(BaseModel):
 
     @model_validator(mode="after")
     def _packages_have_a_size(self) -> Self:
-        if (self.scheme is Scheme.PACKAGES) != (self.package_size is not None):
+        packaged = self.scheme is Scheme.PACKAGES
+        if packaged != (self.package_size is not None):
             raise ValueError(f"price of {self.meter}: package_size belongs to the scheme packages, and to no other")
+        broken = [tier.up_to for tier in self.tiers if tier.up_to is not None and tier.up_to % 1]
+        if packaged and broken:
+            raise ValueError(f"tiers of {self.meter}: up_to counts whole packages, got {broken[0]}")
         return self
 
     @model_validator(mode="after")

@@ -106,7 +106,7 @@ def micro(quantity: Decimal) -> int:
     """A quantity of at most six decimals in millionths; raises ValueError for a finer one."""
     scaled = quantity.scaleb(6)
     if scaled != scaled.to_integral_value():
-        raise ValueError(f"quantity {quantity} is finer than a millionth of a unit")
+        raise ValueError(f"quantity {quantity:f} is finer than a millionth of a unit")
     return int(scaled)
 
 
