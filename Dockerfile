@@ -19,7 +19,7 @@ RUN pip install --no-cache-dir --no-deps --no-build-isolation .
 FROM python:3.11-slim
 RUN useradd --system --uid 10001 --create-home runbooks && mkdir /evidence && chown runbooks /evidence
 COPY --from=build /opt/runbooks /opt/runbooks
-ENV PATH=/opt/runbooks/bin:$PATH PYTHONUNBUFFERED=1 RUNBOOKS_EVIDENCE_DIR=/evidence
+ENV PATH=/opt/runbooks/bin:$PATH PYTHONUNBUFFERED=1 RUNBOOKS_EVIDENCE_DIR=/evidence RUNBOOKS_DOCUMENTS_DIR=/evidence/documents
 USER runbooks
 WORKDIR /home/runbooks
 VOLUME /evidence

@@ -13,6 +13,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from billing.periods import known_zone
+
 PREFIX = "RUNBOOKS_"
 SANDBOX_FILE = "sandbox.json"
 DEFAULT_DATA = Path(".runbooks")
@@ -73,6 +75,11 @@ class Settings(BaseSettings):
         description="what links into the customers' portal are sealed with; several, separated by commas, while rotating",
         examples=["NEW-SECRET-OF-24-CHARACTERS-OR-MORE"],
     )
+    usage_token: SecretStr | None = Field(
+        None,
+        description="what collectors send usage events with; several, separated by commas, while rotating",
+        examples=["TOKEN-OF-24-CHARACTERS-OR-MORE"],
+    )
     zendesk_webhook_secret: SecretStr | None = Field(
         None, description="the signing secret of the Zendesk webhook", examples=["SECRET"]
     )
@@ -84,9 +91,13 @@ class Settings(BaseSettings):
     evidence_dir: Path | None = Field(
         None, description="where evidence files are kept", examples=["/var/lib/runbooks/evidence"]
     )
+    documents_dir: Path | None = Field(
+        None, description="where printed documents are kept", examples=["/var/lib/runbooks/documents"]
+    )
     speed: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         1, description="divides every duration of the policy; for the sandbox only", examples=["10000"]
     )
+    zone: str = Field("UTC", description="the time zone in which months end and schedules run", examples=["Europe/Berlin"])
     api_host: str = Field("127.0.0.1", description="the address the HTTP API listens on", examples=["0.0.0.0"])  # noqa: S104 - an example
     api_port: Port = Field(8080, description="the port the HTTP API listens on", examples=["8080"])
     metrics_host: str = Field(
@@ -111,7 +122,12 @@ class Settings(BaseSettings):
             raise ValueError("must start with postgresql://")
         return url
 
-    @field_validator("portal_secret")
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        return known_zone(zone)
+
+    @field_validator("portal_secret", "usage_token")
     @classmethod
     def _not_to_be_guessed(cls, secret: SecretStr | None) -> SecretStr | None:
         # Whoever holds a link can try secrets on it at leisure.
@@ -130,9 +146,19 @@ class Settings(BaseSettings):
         return _each(self.portal_secret)
 
     @property
+    def usage_tokens(self) -> tuple[str, ...]:
+        """Every token in force, the newest first; none when usage is not accepted over HTTP."""
+        return _each(self.usage_token)
+
+    @property
     def evidence(self) -> Path:
         """Where evidence files are kept: the directory that was set, else `evidence` in the data directory."""
         return self.evidence_dir or self.data / "evidence"
+
+    @property
+    def documents(self) -> Path:
+        """Where printed documents are kept: the directory that was set, else `documents` in the data directory."""
+        return self.documents_dir or self.data / "documents"
 
     def need(self, *names: str) -> Self:
         """These same settings, once every named one is set; raises SettingsError with a line for each that is not."""

@@ -79,7 +79,7 @@ class Letters:
             locale=tenant.locale if tenant else "en-US",
             zone=tenant.zone if tenant else "UTC",
         )
-        return self._post_once(_letter(order.case, order.name, recipient, order.payload))
+        return self.post_once(_letter(order.case, order.name, recipient, order.payload))
 
     @activity.defn(name="write_to_operators", no_thread_cancel_exception=True)
     def to_operators(self, order: LetterToOperators) -> Posted:
@@ -101,7 +101,7 @@ class Letters:
         outcomes, failures = [], []
         for recipient in recipients:
             try:
-                outcomes.append(self._post_once(letter_to(recipient)))
+                outcomes.append(self.post_once(letter_to(recipient)))
             except BillingFailure as failure:
                 failures.append(failure)
         if failures:
@@ -115,7 +115,8 @@ class Letters:
                 return recipients
         return []
 
-    def _post_once(self, letter: Letter) -> Posted:
+    def post_once(self, letter: Letter) -> Posted:
+        """Send one letter by its key, or say what became of it earlier; raises while it cannot be known or sent yet."""
         request = letter.model_dump(mode="json")
         self.effects.record(
             EffectIntent(

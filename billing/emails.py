@@ -3,6 +3,7 @@
 A payload holds plain words, numbers and `Money`; formatting for a locale happens when the template is rendered.
 """
 
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -161,6 +162,89 @@ class HandedOver(_Payload):
     what_to_do: str
 
 
+class InvoiceIssued(_Payload):
+    """With the document attached: what is to be paid for a service period, and how; `due_on` in the reader's words comes
+    from the day. `charged_automatically`: from the payment method on record."""
+
+    template: Literal["invoice_issued"] = "invoice_issued"
+    number: str
+    first_day: date
+    last_day: date
+    total: Money
+    due: Money
+    due_on: date
+    charged_automatically: bool
+
+
+class RunReviewRequested(_Payload):
+    """To finance: a month end that did not pass by itself; `invoices` such as "1,204 invoices", `totals`, `flags` and
+    `stopped` in sentences, the first of each. `reminder` counts from 0."""
+
+    template: Literal["run_review_requested"] = "run_review_requested"
+    approval_id: str
+    case_id: str
+    run_id: str
+    period: str
+    role: Role
+    invoices: str
+    totals: tuple[str, ...]
+    reasons: tuple[str, ...]
+    flags: tuple[str, ...]
+    flagged: int
+    stopped: tuple[str, ...]
+    stopped_count: int
+    question: str
+    requested_by: str
+    expires_at: AwareDatetime
+    reminder: int = 0
+
+
+class RunHandedOver(_Payload):
+    """To operators: a month end waits for a repair."""
+
+    template: Literal["run_handed_over"] = "run_handed_over"
+    case_id: str
+    period: str
+    step: str
+    what_happened: str
+    dry_run: bool = False
+
+
+class RunClosed(_Payload):
+    """To finance: how a month end ended, with what it left for people; `issued` such as "1,204 invoices"
+    or "nothing", lists hold the first of each."""
+
+    template: Literal["run_closed"] = "run_closed"
+    case_id: str
+    run_id: str | None
+    period: str
+    ending: str
+    why: str
+    issued: str
+    totals: tuple[str, ...]
+    stopped: tuple[str, ...]
+    stopped_count: int
+    left: tuple[str, ...]
+    left_count: int
+
+
+class UsageToLookAt(_Payload):
+    """To operators: what the daily validation of usage found (D14), or why it could not look (`failed`); lists hold the
+    first of each, in sentences. `first` and `last` are the days it is about."""
+
+    template: Literal["usage_to_look_at"] = "usage_to_look_at"
+    case_id: str
+    first: date
+    last: date
+    summary: str
+    failed: bool = False
+    disagreeing: int = 0
+    findings: tuple[str, ...] = ()
+    repeated: int = 0
+    repeated_events: tuple[str, ...] = ()
+    waiting: int = 0
+
+
 Payload = Annotated[
     DisputeAcknowledged
     | DisputeUpdate
@@ -171,12 +255,31 @@ Payload = Annotated[
     | ApprovalRequested
     | JudgementNeeded
     | SlaAlert
-    | HandedOver,
+    | HandedOver
+    | InvoiceIssued
+    | RunReviewRequested
+    | RunHandedOver
+    | RunClosed
+    | UsageToLookAt,
     Field(discriminator="template"),
 ]
 
 # A second copy of these would mislead, since a person may act on each; the others may arrive twice under one Message-ID.
 AT_MOST_ONCE = frozenset({"customer_asked"})
+
+
+class Attachment(BaseModel):
+    """A document that goes along, by the number it is printed under and the SHA-256 of the bytes that must arrive."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: str
+    sha256: str
+
+    @property
+    def file_name(self) -> str:
+        """The name under which the reader's mail program shows it."""
+        return f"{self.number}.pdf"
 
 
 class Letter(BaseModel):
@@ -189,6 +292,7 @@ class Letter(BaseModel):
     tenant_id: str | None
     to: Recipient
     payload: Payload
+    attachments: tuple[Attachment, ...] = ()
 
     @property
     def delivery(self) -> Delivery:

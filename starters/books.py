@@ -17,4 +17,4 @@ def open_books(settings: Settings) -> Books:
     url = settings.need("database_url").database_url
     assert url is not None  # noqa: S101 - needed above
     engine = open_engine(url.get_secret_value(), application="console", statement_timeout=_READ_WITHIN)
-    return Books.over(engine, speed=settings.speed)
+    return Books.over(engine, speed=settings.speed, documents=settings.documents)

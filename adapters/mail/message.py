@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -13,8 +14,15 @@ from adapters.mail.render import RenderedLetter
 from billing.emails import Letter
 
 
-def compose(letter: Letter, rendered: RenderedLetter, sender: Address, now: datetime) -> EmailMessage:
-    """Headers and two bodies. Raises PROVIDER_REFUSED when the recipient is not one plain address."""
+def compose(
+    letter: Letter,
+    rendered: RenderedLetter,
+    sender: Address,
+    now: datetime,
+    documents: Mapping[str, bytes] | None = None,
+) -> EmailMessage:
+    """Headers, two bodies and the attached PDFs, `documents` by file name. Raises PROVIDER_REFUSED when the recipient is
+    not one plain address."""
     recipient = recipient_address(letter.to)
     message = EmailMessage(policy=SMTP if recipient.addr_spec.isascii() else SMTPUTF8)
     headers = {
@@ -31,6 +39,8 @@ def compose(letter: Letter, rendered: RenderedLetter, sender: Address, now: date
         message[name] = value
     message.set_content(rendered.text, cte="quoted-printable")
     message.add_alternative(rendered.html, subtype="html", cte="quoted-printable")
+    for name, content in (documents or {}).items():
+        message.add_attachment(content, maintype="application", subtype="pdf", filename=name)
     _insist_on_our_headers(message)
     return message
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from ssl import create_default_context
+from typing import Protocol
 
 from activities.ports import ProviderAnswer
 from adapters.mail.message import compose
@@ -19,6 +20,13 @@ from billing.failures import BillingFailure, FailureCode
 
 _OK = range(200, 300)
 _GO_AHEAD = 354
+
+
+class Documents(Protocol):
+    """Where attachments come from."""
+
+    def pdf(self, name: str) -> tuple[str, str, bytes]:
+        """Number, SHA-256 and bytes of a printed document by its number."""
 
 
 class SmtpPostman:
@@ -39,6 +47,7 @@ class SmtpPostman:
         username: str = "",
         password: str = "",
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        documents: Documents | None = None,
     ) -> None:
         self._server = (host, port)
         self._sender = _sender_address(sender)
@@ -46,10 +55,11 @@ class SmtpPostman:
         self._starttls = starttls
         self._login = (username, password) if username else None
         self._now = now
+        self._documents = documents
 
     def deliver(self, letter: Letter) -> ProviderAnswer:
         """Render and send (see the port); `kept` holds the subject. Raises INVALID for a letter that cannot be written."""
-        message = compose(letter, render(letter, self._house), self._sender, self._now())
+        message = compose(letter, render(letter, self._house), self._sender, self._now(), self._attached(letter))
         with self._connection() as server:
             with _nothing_accepted_yet():
                 self._greet(server)
@@ -58,6 +68,21 @@ class SmtpPostman:
                 server.send(_dot_stuffed(message))
             _end(server)
         return ProviderAnswer(provider_id=str(message["Message-ID"]), kept={"subject": str(message["Subject"])})
+
+    def _attached(self, letter: Letter) -> dict[str, bytes]:
+        """The attachments by file name; a document that is not the one the letter was frozen with is not sent."""
+        attached = {}
+        for attachment in letter.attachments:
+            if self._documents is None:
+                raise BillingFailure(FailureCode.INVALID, f"{letter.op_key}: this postman has no documents to attach")
+            _, sha256, content = self._documents.pdf(attachment.number)
+            if sha256 != attachment.sha256:
+                raise BillingFailure(
+                    FailureCode.CONFLICT,
+                    f"{letter.op_key}: {attachment.number} is another document than was to be sent",
+                )
+            attached[attachment.file_name] = content
+        return attached
 
     @property
     def _house(self) -> str:

@@ -6,14 +6,14 @@ An unknown zone never holds a letter back: UTC takes its place, and the zone is 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale
 from babel.dates import format_date, format_time, get_timezone_name
 
-from adapters.locales import amount_in_words, english_of, locale_of
+from adapters.locales import amount_in_words, day_in_words, english_of, locale_of
 from billing.emails import Payload, Recipient
 from billing.money import Money
 
@@ -44,6 +44,8 @@ def _plain(value: object, locale: Locale, zone: tzinfo) -> Plain:
             return amount_in_words(value, locale)
         case datetime():
             return moment_in_words(value, locale, zone)
+        case date():
+            return day_in_words(value, locale)
         case str():
             return str.__str__(value)
         case int():

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from sqlalchemy import Engine, text
 
+from adapters.document_files import DocumentFiles
 from adapters.policies import Policies
 from adapters.postgres.approvals import Approvals
+from adapters.postgres.billing_runs import PostgresBillingRuns
 from adapters.postgres.case_evidence import CaseEvidence
 from adapters.postgres.case_list import CaseList
 from adapters.postgres.decisions import DecisionLog
 from adapters.postgres.engine import transaction
+from adapters.postgres.holds import PostgresHolds
 from adapters.postgres.invoices import Invoices
 from adapters.postgres.operators import Operators
+from adapters.postgres.press import Press
 from adapters.postgres.sent_mail import SentMail
 from adapters.postgres.tenants import Tenants
 from adapters.postgres.usage_view import UsageView
 from billing.failures import BillingFailure
+
+_DOCUMENTS = Path(".runbooks") / "documents"
 
 
 @dataclass(frozen=True)
@@ -35,10 +42,13 @@ class Books:
     mail: SentMail
     evidence: CaseEvidence
     usage: UsageView
+    runs: PostgresBillingRuns
+    holds: PostgresHolds
+    press: Press
 
     @classmethod
-    def over(cls, engine: Engine, *, speed: int = 1) -> Self:
-        """The books over an engine; `speed` divides the policy's durations."""
+    def over(cls, engine: Engine, *, speed: int = 1, documents: Path = _DOCUMENTS) -> Self:
+        """The books over an engine; `speed` divides the policy's durations, `documents` is where PDFs are kept."""
         return cls(
             engine=engine,
             tenants=Tenants(engine),
@@ -50,6 +60,9 @@ class Books:
             mail=SentMail(engine),
             evidence=CaseEvidence(engine),
             usage=UsageView(engine),
+            runs=PostgresBillingRuns(engine),
+            holds=PostgresHolds(engine),
+            press=Press(engine, DocumentFiles(documents)),
         )
 
     def answer(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -37,6 +38,7 @@ DOORS: Mapping[tuple[str, str], tuple[Deed, dict[str, Any] | None]] = {
     ("GET", "/cases"): (Deed.LOOK, None),
     ("GET", "/cases/dispute/T-none"): (Deed.LOOK, None),
     ("GET", "/billing/invoices/inv-none"): (Deed.LOOK, None),
+    ("GET", "/billing/invoices/inv-none/pdf"): (Deed.LOOK, None),
     ("GET", "/disputes/summary"): (Deed.LOOK, None),
     ("POST", "/portal-links"): (Deed.INVITE, {"tenant_id": "acme"}),
     ("POST", "/disputes"): (Deed.CONVERSE, plain_ticket(tenant_id="nobody")),
@@ -276,6 +278,24 @@ async def test_an_invoice_is_sent_once_and_then_only_when_it_changed(caller: Cal
     assert not tag.startswith("W/")
     assert [answer.status_code for answer in again] == [304, 304, 304, 304, 200]
     assert (await caller.asks("finance-1", "GET", "/billing/invoices/none")).status_code == 404
+
+
+async def test_an_invoice_is_read_as_pdf_once_and_then_never_again(caller: Caller) -> None:
+    first = await caller.asks("finance-1", "GET", "/billing/invoices/inv-acme/pdf")
+    tag = first.headers["ETag"]
+
+    by_number = await caller.asks("agent-1", "GET", "/billing/invoices/INV-2026-10-acme/pdf")
+    again = await caller.asks("finance-1", "GET", "/billing/invoices/inv-acme/pdf", headers={"If-None-Match": tag})
+    head = await caller.asks("finance-1", "HEAD", "/billing/invoices/inv-acme/pdf")
+    unknown = await caller.asks("finance-1", "GET", "/billing/invoices/INV-none/pdf")
+
+    assert (first.status_code, first.headers["Content-Type"]) == (200, "application/pdf")
+    assert tag == f'"{hashlib.sha256(first.content).hexdigest()}"'
+    assert first.headers["Content-Disposition"] == 'inline; filename="INV-2026-10-acme.pdf"'
+    assert by_number.content == first.content
+    assert (again.status_code, again.content) == (304, b"")
+    assert (head.status_code, head.headers["ETag"], head.content) == (200, tag, b"")
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "not_found")
 
 
 async def test_an_invoice_is_found_by_the_number_printed_on_it_too(caller: Caller) -> None:

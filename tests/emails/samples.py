@@ -22,6 +22,9 @@ from billing.emails import (
     SlaAlert,
 )
 from billing.money import Money
+from tests.emails.document_samples import document_payloads
+from tests.emails.run_samples import run_payloads
+from tests.emails.usage_samples import usage_payloads
 
 READERS = {
     "en-US": Recipient(name="Billing Contact", email="billing@acme.example", locale="en-US", zone="America/New_York"),
@@ -45,11 +48,20 @@ def amount(major: str, currency: str) -> Money:
 
 def payloads(currency: str) -> dict[str, Payload]:
     """Every template and variant by its name, amounts in `currency`."""
-    return {**_to_customers(currency), **_resolutions(currency), **_to_operators(currency), **_alerts()}
+    return {
+        **_to_customers(currency),
+        **_resolutions(currency),
+        **_to_operators(currency),
+        **_alerts(),
+        **document_payloads(currency),
+        **run_payloads(),
+        **usage_payloads(),
+    }
 
 
 def letter(payload: Payload, to: Recipient) -> Letter:
-    return Letter(op_key=f"{_CASE}/letter/r1/sample", case_id=_CASE, tenant_id="acme", to=to, payload=payload)
+    case = getattr(payload, "case_id", _CASE)
+    return Letter(op_key=f"{case}/letter/r1/sample", case_id=case, tenant_id="acme", to=to, payload=payload)
 
 
 def _to_customers(currency: str) -> dict[str, Payload]:

@@ -23,7 +23,9 @@ from tests.emails.approve import APPROVED, letters_as_files
 from tests.emails.samples import CURRENCY, READERS, letter, payloads
 
 TEMPLATES = {payload.model_fields["template"].default for payload in get_args(get_args(Payload)[0])}
-TO_CUSTOMERS = {"dispute_acknowledged", "dispute_update", "customer_asked", "dispute_resolved", "dispute_closed"}
+TO_CUSTOMERS = {
+    "dispute_acknowledged", "dispute_update", "customer_asked", "dispute_resolved", "dispute_closed", "invoice_issued",
+}  # fmt: skip
 SAMPLES = [(name, locale) for locale in CURRENCY for name in payloads("USD")]
 WRITTEN = dict(letters_as_files())
 
@@ -111,8 +113,9 @@ def test_customers_never_read_our_own_words(name: str) -> None:
 def test_operators_are_told_the_command(name: str) -> None:
     rendered = written(name, "en-US")
 
-    assert "    runbooks case show dispute/T-4711\n" in rendered.text
-    assert "runbooks case show dispute/T-4711" in words_of(rendered.html)
+    look = "month-end show --period 2026-10" if name.startswith("run_") else "case show dispute/T-4711"
+    assert f"    runbooks {look}\n" in rendered.text
+    assert f"runbooks {look}" in words_of(rendered.html)
 
 
 @pytest.mark.parametrize("name", [name for name in payloads("USD") if name.partition(".")[0] not in TO_CUSTOMERS])
