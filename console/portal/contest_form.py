@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from billing.disputes import Ticket
 from billing.money import Money
-from billing.redaction import redact_card_numbers
+from billing.redaction import redact_link
 from console.portal.figures import Figures
 from console.portal.forms import Form
 from console.portal.months import BillingMonthView
@@ -128,7 +128,7 @@ def _own_flaws(typed: Contest) -> Flaws:
         flaws["description"] = ["Tell us in a sentence or two what is wrong."]
     if len(typed.links) > LINKS_MAX:
         flaws["evidence"] = [f"Send at most {LINKS_MAX} links; put the rest into one file."]
-    elif any(redact_card_numbers(link) != link for link in typed.links):
+    elif any(redact_link(link) != link for link in typed.links):
         flaws["evidence"] = ["A link holds what looks like a card number: please take it out."]
     return flaws
 

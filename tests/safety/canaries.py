@@ -120,7 +120,7 @@ def _ticket(**changes: Any) -> dict[str, Any]:
         "billed_amount": "430.00",
         "subject": f"card {CARD}",
         "description": f"{WORDS}: you charged {CARD.replace(' ', '')} twice",
-        "evidence": [{"name": f"{CARD}.png"}],
+        "evidence": [{"name": f"{CARD}.png", "link": f"https://files.acme.example/{CARD.replace(' ', '')}.png"}],
         "requester": {"name": f"{NAME} {CARD}", "email": ADDRESS},
     }
     return plain_ticket(**(typed | changes))
@@ -159,6 +159,7 @@ async def _is_turned_away(traces: Traces) -> None:
         {"claimed_amount": f"{CARD} dollars"},
         {"requester": {"name": NAME, "email": f"{CARD}"}},
         {"tenant_id": CARD},
+        {"ticket_id": CARD.replace(" ", "")},
     ]
     traces.answers.append(await traces.caller.send_ticket(created(_ticket()), secret="guessed"))
     traces.answers += [

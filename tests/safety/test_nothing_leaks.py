@@ -54,7 +54,7 @@ async def test_a_dispute_with_canaries_leaves_none_where_it_does_not_belong(
     assert leaks(personal, public | {"stripe": places["stripe"]}) == []
     # The canaries did fly, and nothing was hushed up.
     assert ending is Ending.CREDITED
-    assert [answer.status_code for answer in traces.answers] == [401, 422, 422, 422, 202, 200, 202, 409, 200, 500]
+    assert [answer.status_code for answer in traces.answers] == [401, 422, 422, 422, 422, 202, 200, 202, 409, 200, 500]
     assert all("card number removed" in inside[place] for place in ("history", "tables", "letters"))
     assert leaks([canaries.ADDRESS, canaries.WORDS, canaries.QUESTION], {"history": inside["history"]}) != []
     assert {"activity failed", "request failed", "decision handed in"} <= events(public["logs"])
