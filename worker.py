@@ -6,7 +6,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -21,51 +21,46 @@ from temporalio.client import Client
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
-from activities.approvals import Approvals
+from activities.binding import ORDINARY, Ports, activities
 from activities.boundary import FailureBoundary
-from activities.clock import Now, wall_clock
-from activities.closing import ClosingDesk
-from activities.credits import Credits
-from activities.intake import Intake
-from activities.investigation import Investigation
+from activities.clock import wall_clock
+from activities.delivery import Courier
+from activities.invoice_push import PushedByEffects
+from activities.lanes import BULK_LANE, INVOICES_LANE, PAYMENTS_LANE, lane_queue
 from activities.letters import Letters
-from activities.operators import Operators
-from activities.ports import (
-    ApprovalDesk,
-    CalendarSource,
-    CaseBook,
-    CreditBook,
-    EffectLedger,
-    EvidenceRoom,
-    InvoiceArchive,
-    OperatorDirectory,
-    PaymentProvider,
-    PolicyShelf,
-    Postman,
-    TenantDirectory,
-    TicketDesk,
-)
+from activities.ports import PaymentProvider, Postman, TicketDesk
+from activities.push_ports import InvoiceProvider
 from adapters.calendars import PublicHolidays
+from adapters.document_files import DocumentFiles
 from adapters.logs import write_logs
 from adapters.mail.smtp import SmtpPostman
 from adapters.policies import Policies
 from adapters.postgres.approvals import Approvals as ApprovalBook
+from adapters.postgres.billing_runs import PostgresBillingRuns
 from adapters.postgres.cases import Cases
 from adapters.postgres.credits import Credits as CreditLedger
+from adapters.postgres.deliveries import Deliveries
 from adapters.postgres.effects import Effects
 from adapters.postgres.engine import open_engine
 from adapters.postgres.evidence import PostgresEvidenceRoom
+from adapters.postgres.holds import PostgresHolds
+from adapters.postgres.invoice_pushes import InvoicePushes
 from adapters.postgres.invoices import Invoices
 from adapters.postgres.operators import Operators as OperatorBook
+from adapters.postgres.pace import ProviderPace
+from adapters.postgres.press import Press
+from adapters.postgres.rollups import PostgresRollUps
+from adapters.postgres.run_reviews import PostgresRunReviews
 from adapters.postgres.tenants import Tenants
 from adapters.postgres.ticket_notes import TicketNotes
+from adapters.stripe.invoices import StripeInvoices
 from adapters.stripe.provider import StripeProvider
 from adapters.zendesk import ZendeskDesk
+from billing.policy.standard import INVOICE_PUSH
 from settings import Settings, SettingsError, load_settings
 from starters.connect import connect
-from workflows import RUNBOOKS
+from workflows import ON_SCHEDULE, RUNBOOKS
 from workflows.blocks.sandbox import sandboxed_runner
-from workflows.blocks.steps import PAYMENTS_LANE, lane_queue
 
 GRACE = timedelta(seconds=20)
 ACTIVITY_THREADS = 20
@@ -75,75 +70,18 @@ log = structlog.get_logger("worker")
 STRIPE_ANSWERS_WITHIN = 10.0
 # Under Stripe's 25 requests a second of a sandbox account; one credit needs up to three.
 PAYMENTS_A_SECOND = 8.0
-
-
-@dataclass(frozen=True)
-class Ports:
-    """Everything the activities need from outside, in one place to compose and to replace in tests."""
-
-    tenants: TenantDirectory
-    invoices: InvoiceArchive
-    policies: PolicyShelf
-    calendars: CalendarSource
-    register: CaseBook
-    evidence: EvidenceRoom
-    effects: EffectLedger
-    credits: CreditBook
-    desk: ApprovalDesk
-    operators: OperatorDirectory
-    provider: PaymentProvider
-    postman: Postman
-    tickets: TicketDesk
-    now: Now = wall_clock
-
-
-Activity = Callable[..., Any]
-
-
-def activities(ports: Ports) -> tuple[list[Activity], list[Activity]]:
-    """Every activity, bound to its ports: the ordinary ones, and those of the payments lane."""
-    intake = Intake(ports.tenants, ports.invoices, ports.policies, ports.calendars, ports.register, ports.now)
-    investigation = Investigation(ports.evidence, ports.tenants, ports.invoices, ports.credits)
-    credit = Credits(
-        ports.evidence,
-        ports.tenants,
-        ports.invoices,
-        ports.register,
-        ports.credits,
-        ports.effects,
-        ports.provider,
-        ports.operators,
-        ports.now,
-    )
-    approvals, letters = Approvals(ports.desk), Letters(ports.postman, ports.effects, ports.operators, ports.now)
-    closing = ClosingDesk(ports.register, ports.tickets)
-    ordinary: list[Activity] = [
-        intake.open_case,
-        investigation.collect,
-        investigation.analyse,
-        credit.propose,
-        credit.check,
-        credit.withdraw,
-        approvals.ask,
-        approvals.decide,
-        approvals.climb,
-        approvals.expire,
-        letters.to_customer,
-        letters.to_operators,
-        letters.notify,
-        closing.record,
-        closing.note,
-        Operators(ports.operators).objection,
-    ]
-    return ordinary, [credit.issue]
+# What is left of Stripe's rate for the documents of a month end, counted in requests for all workers together.
+INVOICE_REQUESTS_A_SECOND = 15.0
+# Rating keeps a core busy; the second has the next shard read and written meanwhile.
+BULK_AT_ONCE = 2
 
 
 @asynccontextmanager
 async def working(
     client: Client, task_queue: str, ports: Ports, *, payments_a_second: float = PAYMENTS_A_SECOND, **options: Any
 ) -> AsyncIterator[Sequence[Worker]]:
-    """Workers for the runbooks and for the payments lane, running until the block is left; `options` go to both."""
-    ordinary, payments = activities(ports)
+    """Workers for the runbooks, then one for each lane, running until the block is left; `options` go to all of them."""
+    by_lane = activities(ports)
     async with AsyncExitStack() as stack:
         threads = stack.enter_context(ThreadPoolExecutor(ACTIVITY_THREADS, thread_name_prefix="activity"))
         shared: dict[str, Any] = {
@@ -153,40 +91,59 @@ async def working(
             "max_concurrent_activities": ACTIVITY_THREADS // 2,
             **options,
         }
-        runbooks = Worker(
-            client,
-            task_queue=task_queue,
-            workflows=RUNBOOKS,
-            activities=ordinary,
-            workflow_runner=sandboxed_runner(),
-            workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
-            activity_task_poller_behavior=PollerBehaviorAutoscaling(),
-            **shared,
-        )
-        lane = Worker(
-            client,
-            task_queue=lane_queue(task_queue, PAYMENTS_LANE),
-            activities=payments,
-            max_task_queue_activities_per_second=payments_a_second,
-            **shared,
-        )
-        await stack.enter_async_context(runbooks)
-        await stack.enter_async_context(lane)
-        yield runbooks, lane
+        workers = [
+            Worker(
+                client,
+                task_queue=task_queue,
+                workflows=[*RUNBOOKS, *ON_SCHEDULE],
+                activities=by_lane.pop(ORDINARY),
+                workflow_runner=sandboxed_runner(),
+                workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
+                activity_task_poller_behavior=PollerBehaviorAutoscaling(),
+                **shared,
+            )
+        ]
+        own = _of_lanes(payments_a_second)
+        for lane, offered in by_lane.items():
+            queue = lane_queue(task_queue, lane)
+            workers.append(Worker(client, task_queue=queue, activities=offered, **{**shared, **own[lane]}))
+        for worker in workers:
+            await stack.enter_async_context(worker)
+        yield workers
+
+
+def _of_lanes(payments_a_second: float) -> dict[str, dict[str, Any]]:
+    """What the workers of each lane have of their own; a rate is kept by the server for all workers together."""
+    return {
+        PAYMENTS_LANE: {"max_task_queue_activities_per_second": payments_a_second},
+        INVOICES_LANE: {},
+        BULK_LANE: {"max_concurrent_activities": BULK_AT_ONCE},
+    }
 
 
 @dataclass(frozen=True)
 class Vendors:
-    """What is outside the house: the payment provider, the mail, the support desk."""
+    """What is outside the house: the payment provider with its two sides, the mail, the support desk."""
 
     provider: PaymentProvider
+    invoicing: InvoiceProvider
     postman: Postman
     tickets: TicketDesk | None = None
 
 
-def ports_over(engine: Engine, evidence: Path, vendors: Vendors, *, speed: int = 1) -> Ports:
-    """Every port over one database; `evidence` is the folder of exported files, `speed` divides policy durations."""
-    policies = Policies(engine, speed)
+def ports_over(
+    engine: Engine,
+    evidence: Path,
+    vendors: Vendors,
+    *,
+    documents: Path | None = None,
+    speed: int = 1,
+    zone: str = "UTC",
+) -> Ports:
+    """Every port over one database; `evidence` and `documents` (else a folder in the former) are where files are kept,
+    `speed` divides policy durations, months end in `zone`."""
+    policies = Policies(engine, speed, zone)
+    effects, operators = Effects(engine, policies), OperatorBook(engine)
     return Ports(
         tenants=Tenants(engine),
         invoices=Invoices(engine),
@@ -194,13 +151,20 @@ def ports_over(engine: Engine, evidence: Path, vendors: Vendors, *, speed: int =
         calendars=PublicHolidays(),
         register=Cases(engine),
         evidence=PostgresEvidenceRoom(engine, evidence),
-        effects=Effects(engine, policies),
+        effects=effects,
         credits=CreditLedger(engine),
         desk=ApprovalBook(engine, policies),
-        operators=OperatorBook(engine),
+        operators=operators,
         provider=vendors.provider,
         postman=vendors.postman,
         tickets=vendors.tickets or TicketNotes(engine),
+        runs=PostgresBillingRuns(engine),
+        reviews=PostgresRunReviews(engine),
+        rollups=PostgresRollUps(engine, wall_clock),
+        holds=PostgresHolds(engine),
+        pushing=PushedByEffects(InvoicePushes(engine), effects, vendors.invoicing, wall_clock),
+        press=Press(engine, DocumentFiles(documents or evidence / "documents")),
+        courier=Courier(Deliveries(engine), Letters(vendors.postman, effects, operators, wall_clock)),
     )
 
 
@@ -208,15 +172,34 @@ def ports_from(settings: Settings) -> Ports:
     """The real adapters, as the settings name them; raises SettingsError with a line for each one that is missing."""
     settings.need("database_url", "stripe_api_key", "smtp_host", "mail_from")
     engine = open_engine(_secret(settings.database_url), application="worker")
-    vendors = Vendors(provider=_stripe(settings), postman=_postman(settings), tickets=_zendesk(settings, engine))
-    return ports_over(engine, settings.evidence, vendors, speed=settings.speed)
+    vendors = Vendors(
+        provider=_stripe(settings),
+        invoicing=_stripe_invoices(settings, engine),
+        postman=_postman(settings, engine),
+        tickets=_zendesk(settings, engine),
+    )
+    return ports_over(
+        engine,
+        settings.evidence,
+        vendors,
+        documents=settings.documents,
+        speed=settings.speed,
+        zone=settings.zone,
+    )
 
 
 def _stripe(settings: Settings) -> PaymentProvider:
     return StripeProvider(_secret(settings.stripe_api_key), settings.stripe_api_base, timeout=STRIPE_ANSWERS_WITHIN)
 
 
-def _postman(settings: Settings) -> Postman:
+def _stripe_invoices(settings: Settings, engine: Engine) -> InvoiceProvider:
+    pace = ProviderPace(engine, INVOICES_LANE, INVOICE_REQUESTS_A_SECOND)
+    return StripeInvoices(
+        _secret(settings.stripe_api_key), INVOICE_PUSH, settings.stripe_api_base, STRIPE_ANSWERS_WITHIN, pace
+    )
+
+
+def _postman(settings: Settings, engine: Engine) -> Postman:
     return SmtpPostman(
         settings.smtp_host or "",
         settings.smtp_port,
@@ -224,6 +207,7 @@ def _postman(settings: Settings) -> Postman:
         starttls=settings.smtp_starttls,
         username=settings.smtp_username or "",
         password=_secret(settings.smtp_password),
+        documents=Press(engine, DocumentFiles(settings.documents)),
     )
 
 

@@ -22,7 +22,12 @@ class Policies:
         self._zone = zone
 
     def month_end(self) -> MonthEndPolicy:
-        return MONTH_END.model_copy(update={"zone": self._zone}).accelerated(self._speed)
+        return self.of_the_house(self._zone, self._speed)
+
+    @staticmethod
+    def of_the_house(zone: str, speed: int = 1) -> MonthEndPolicy:
+        """The policy of runs, which is no tenant's, so that it can be read without the books."""
+        return MONTH_END.model_copy(update={"zone": zone}).accelerated(speed)
 
     def in_force(self, tenant: Tenant | None) -> Policy:
         """Raises INVALID when the tenant's stored bundle breaks a policy rule."""

@@ -6,8 +6,10 @@ from pydantic import BaseModel, ConfigDict
 
 from billing.cases import Answer, Inquiry, Reason, Remark, ReplyId
 from billing.disputes import Resolution
+from billing.holds import HeldEffect
 from billing.money import Currency
 from billing.spelling import Spelled
+from billing.tenants import MeterName, TenantId
 
 
 class _Wish(BaseModel):
@@ -55,3 +57,19 @@ class DecisionWish(_Wish):
     """Why, for the record; a rejection says it to whoever judges next."""
 
     reason: Remark = ""
+
+
+class RunWish(_Wish):
+    """Which run of a period: everybody, or only whom the last run left out; a dry run issues nothing."""
+
+    dry_run: bool = False
+    only_parked: bool = False
+
+
+class HoldWish(_Wish):
+    """What is to be stopped and why; neither tenant nor meter: for everybody, never both."""
+
+    effect: HeldEffect
+    tenant_id: TenantId | None = None
+    meter: MeterName | None = None
+    reason: Reason

@@ -74,9 +74,15 @@ def reaching_temporal(case: str = "the case") -> Iterator[None]:
         if error.status is RPCStatusCode.FAILED_PRECONDITION:  # nobody to answer, or one worker after the other failed
             raise BillingFailure(FailureCode.UNAVAILABLE, f"no worker answers for {case}: try again soon") from error
         if error.status is RPCStatusCode.NOT_FOUND and "already completed" in error.message:
-            raise BillingFailure(FailureCode.CONFLICT, f"{case} is closed: re-open it first") from error
+            again = "start it again" if case.startswith("month-end/") else "re-open it first"
+            raise BillingFailure(FailureCode.CONFLICT, f"{case} is closed: {again}") from error
         if error.status is RPCStatusCode.NOT_FOUND:
-            raise BillingFailure(FailureCode.NOT_FOUND, f"{case} is no open case: see `runbooks case list`") from error
+            where = (
+                "start it with `runbooks month-end run`"
+                if case.startswith("month-end/")
+                else "see `runbooks case list`"
+            )
+            raise BillingFailure(FailureCode.NOT_FOUND, f"{case} is no open case: {where}") from error
         raise
     except RuntimeError as error:
         # The SDK's own words for a server that cannot be reached at all; it has no class for it.

@@ -8,19 +8,11 @@ BillingFailure: UNAVAILABLE when Temporal or its workers do not answer, NOT_FOUN
 from __future__ import annotations
 
 import hashlib
-import uuid
-from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
-from temporalio.client import (
-    Client,
-    WorkflowExecutionStatus,
-    WorkflowQueryFailedError,
-    WorkflowUpdateFailedError,
-    WorkflowUpdateRPCTimeoutOrCancelledError,
-)
+from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from billing.cases import (
     CaseStory,
@@ -39,6 +31,7 @@ from billing.disputes import Ticket, case_id
 from billing.failures import BillingFailure, FailureCode
 from starters.card_numbers import without_card_numbers
 from starters.connect import PATIENCE, reaching_temporal
+from starters.speaking import ask, tell
 
 RUNBOOK = "dispute"
 TASK_QUEUE = "billing-runbooks"
@@ -51,8 +44,6 @@ DE_ESCALATE = "de_escalate"
 TRY_AGAIN = "try_again"
 DECIDE = "decide"
 STORY = "story"
-
-Answer = TypeVar("Answer")
 
 
 class CaseHandle(BaseModel):
@@ -134,76 +125,38 @@ async def reply(client: Client, case: str, answer: CustomerReply) -> None:
 
 async def ask_customer(client: Client, case: str, question: Question, *, request_id: str | None = None) -> str:
     """Ask the customer something; the SLA clocks stand still until the answer (D12)."""
-    return await _tell(client, case, ASK_CUSTOMER, question, str, request_id)
+    return await tell(client, case, ASK_CUSTOMER, question, str, request_id)
 
 
 async def withdraw(client: Client, case: str, withdrawal: Withdrawal, *, request_id: str | None = None) -> str:
     """End the case because the customer no longer contests the bill."""
-    return await _tell(client, case, WITHDRAW, withdrawal, str, request_id)
+    return await tell(client, case, WITHDRAW, withdrawal, str, request_id)
 
 
 async def judge(client: Client, case: str, judgement: Judgement, *, request_id: str | None = None) -> str:
     """Put a person's resolution in place of the computed one (D6)."""
-    return await _tell(client, case, JUDGE, judgement, str, request_id)
+    return await tell(client, case, JUDGE, judgement, str, request_id)
 
 
 async def de_escalate(client: Client, case: str, wish: DeEscalation, *, request_id: str | None = None) -> str:
     """Take an escalation back."""
-    return await _tell(client, case, DE_ESCALATE, wish, str, request_id)
+    return await tell(client, case, DE_ESCALATE, wish, str, request_id)
 
 
 async def try_again(client: Client, case: str, wish: TryAgain, *, request_id: str | None = None) -> str:
     """Let a case go on whose step was handed over, once its cause is repaired."""
-    return await _tell(client, case, TRY_AGAIN, wish, str, request_id)
+    return await tell(client, case, TRY_AGAIN, wish, str, request_id)
 
 
 async def decide(client: Client, case: str, decision: SignedDecision) -> DecisionReceipt:
     """Hand in a signed decision (U3); the same person's same decision again returns its first receipt."""
     facts = (decision.approval_id, decision.operator_id, decision.verdict.value, decision.request_sha256)
-    return await _tell(client, case, DECIDE, decision, DecisionReceipt, _digest(*facts))
+    return await tell(client, case, DECIDE, decision, DecisionReceipt, _digest(*facts))
 
 
 async def story(client: Client, case: str) -> CaseStory:
     """What the case tells of itself, as of its last step."""
-    try:
-        with reaching_temporal(case):
-            handle = client.get_workflow_handle(case)
-            told: CaseStory = await handle.query(STORY, result_type=CaseStory, rpc_timeout=PATIENCE)
-            return told
-    except WorkflowQueryFailedError as error:
-        raise BillingFailure(FailureCode.UNAVAILABLE, f"{case} cannot tell its story yet") from error
-
-
-async def _tell(
-    client: Client, case: str, update: str, content: BaseModel, answer: type[Answer], request_id: str | None
-) -> Answer:
-    """Send an update and wait for its answer; the same `request_id` again returns the first answer."""
-    try:
-        with reaching_temporal(case):
-            handle = client.get_workflow_handle(case)
-            told: Answer = await handle.execute_update(
-                update,
-                content if isinstance(content, SignedDecision) else without_card_numbers(content),
-                id=f"{update}/{request_id or uuid.uuid4()}",
-                result_type=answer,
-                rpc_timeout=PATIENCE,
-            )
-            return told
-    except WorkflowUpdateRPCTimeoutOrCancelledError as error:
-        raise BillingFailure(
-            FailureCode.UNAVAILABLE, f"{case} did not answer in time: it may still have heard; look before repeating"
-        ) from error
-    except WorkflowUpdateFailedError as error:
-        raise _refusal(error) from error
-
-
-def _refusal(error: WorkflowUpdateFailedError) -> BillingFailure:
-    """The case's own words; a type that is no code of ours is a conflict with the state of the case."""
-    cause = error.cause
-    if not isinstance(cause, ApplicationError):
-        return BillingFailure(FailureCode.CONFLICT, str(cause or error))
-    known = cause.type in set(FailureCode)
-    return BillingFailure(FailureCode(cause.type) if known and cause.type else FailureCode.CONFLICT, cause.message)
+    return await ask(client, case, STORY, CaseStory)
 
 
 def _summary(ticket: Ticket) -> str:

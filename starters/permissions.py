@@ -11,7 +11,8 @@ from enum import StrEnum
 
 from adapters.operator_keys import operator_of, public_key_of
 from adapters.postgres.operators import Operator, Operators
-from billing.authority import Role
+from billing.authority import MAY_RUN_MONTH_END, Role
+from billing.holds import MAY_HOLD
 
 
 class Deed(StrEnum):
@@ -23,6 +24,10 @@ class Deed(StrEnum):
     DE_ESCALATE = "take an escalation back"
     REPAIR = "let a case try again"
     DECIDE = "decide about money"
+    RUN_MONTH_END = "run a month end"
+    HOLD = "place or release a hold"
+    BRING_USAGE = "bring usage in or make roll-ups anew"
+    SETTLE_USAGE = "let quarantined usage in or discard it"
     INVITE = "give a customer a link into the portal"
 
 
@@ -37,6 +42,10 @@ ROLES_FOR: Mapping[Deed, frozenset[Role]] = {
     Deed.DE_ESCALATE: _IN_CHARGE,
     Deed.REPAIR: _IN_CHARGE | {Role.ENGINEERING},
     Deed.DECIDE: frozenset({Role.AGENT, Role.LEAD, Role.VP, Role.ENGINEERING, Role.FINANCE}),
+    Deed.RUN_MONTH_END: frozenset(MAY_RUN_MONTH_END),
+    Deed.HOLD: MAY_HOLD,
+    Deed.BRING_USAGE: _IN_CHARGE | {Role.ENGINEERING, Role.FINANCE},
+    Deed.SETTLE_USAGE: _IN_CHARGE | {Role.FINANCE},
     Deed.INVITE: frozenset({Role.LEAD, Role.AGENT, Role.ACCOUNT_MANAGER}),
 }
 

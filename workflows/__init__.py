@@ -1,7 +1,11 @@
 """The runbooks. Each is one durable workflow; this registry is what workers run and what tests replay."""
 
 from workflows.dispute import Dispute
+from workflows.month_end import MonthEnd
+from workflows.month_end_schedule import ScheduledMonthEnd
 
-RUNBOOKS = [Dispute]
+RUNBOOKS = [Dispute, MonthEnd]
+# What schedules start: these only start a runbook, under the name that its subject has.
+ON_SCHEDULE = [ScheduledMonthEnd]
 
-__all__ = ["RUNBOOKS"]
+__all__ = ["ON_SCHEDULE", "RUNBOOKS"]

@@ -22,5 +22,9 @@ RACI: dict[str, Raci] = {
     "judgement_needed": _SUPPORT,
     "sla_alert": Raci(responsible="Customer Support", accountable="Customer Success"),
     "handed_over": Raci(responsible="Platform", accountable="SRE"),
+    "month-end": Raci(responsible="Platform", accountable="Finance"),
+    "run_review_requested": Raci(responsible="Finance", accountable="VP Engineering"),
+    "run_handed_over": Raci(responsible="Platform", accountable="SRE"),
+    "run_closed": Raci(responsible="Finance", accountable="Finance"),
     "decision_log": Raci(responsible="Finance", accountable="Legal"),
 }

@@ -123,7 +123,7 @@ MONTH_END = MonthEndPolicy(
     shards_before_a_new_run=250,
     documents_a_batch=25,
     batches_at_once=8,
-    look_at_holds_every=15 * MINUTE,
+    look_at_holds_every=HOUR,
     push_again_after=(5 * MINUTE, HOUR),
     listed_at_most=50,
 )

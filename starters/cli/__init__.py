@@ -5,7 +5,21 @@ from typing import Annotated
 
 import typer
 
-from starters.cli import approvals, cases, database, decisions, disputes, evidence, mail, operators, portal, sandbox
+from starters.cli import (
+    approvals,
+    cases,
+    database,
+    decisions,
+    disputes,
+    evidence,
+    holds,
+    mail,
+    month_end,
+    operators,
+    portal,
+    sandbox,
+    schedules,
+)
 from starters.cli.mistakes import Commands
 from starters.cli.session import Session
 
@@ -19,6 +33,9 @@ app = typer.Typer(
 )
 app.add_typer(disputes.app, name="dispute")
 app.add_typer(cases.app, name="case")
+app.add_typer(month_end.app, name="month-end")
+app.add_typer(holds.app, name="holds")
+app.add_typer(schedules.app, name="schedules")
 app.add_typer(approvals.app, name="approvals")
 app.command()(approvals.approve)
 app.command()(approvals.reject)

@@ -6,15 +6,17 @@ from temporalio import activity
 from temporalio.testing import WorkflowEnvironment
 
 import worker
-from workflows.blocks.steps import MONEY, lane_queue
+from activities.binding import Ports, activities
+from activities.lanes import lane_queue
+from workflows.blocks.steps import MONEY
 
 QUEUE = "activities-under-inspection"
 
 
-def no_ports() -> worker.Ports:
+def no_ports() -> Ports:
     """Enough to bind every activity, and to run none."""
     nothing: Any = None
-    return worker.Ports(**dict.fromkeys(worker.Ports.__dataclass_fields__, nothing))
+    return Ports(**dict.fromkeys(Ports.__dataclass_fields__, nothing))
 
 
 def definitions(activities: Any) -> list[activity._Definition]:
@@ -22,9 +24,9 @@ def definitions(activities: Any) -> list[activity._Definition]:
 
 
 def test_every_activity_is_a_plain_function_that_is_never_interrupted() -> None:
-    ordinary, payments = worker.activities(no_ports())
+    by_lane = activities(no_ports())
 
-    all_of_them = definitions([*ordinary, *payments])
+    all_of_them = definitions(one for lane in by_lane.values() for one in lane)
 
     assert not [one.name for one in all_of_them if one.is_async]
     assert not [one.name for one in all_of_them if not one.no_thread_cancel_exception]
@@ -33,7 +35,7 @@ def test_every_activity_is_a_plain_function_that_is_never_interrupted() -> None:
 async def test_only_stripe_calls_run_on_the_payments_lane(temporal_environment: WorkflowEnvironment) -> None:
     assert MONEY.lane is not None
 
-    async with worker.working(temporal_environment.client, QUEUE, no_ports()) as (_, lane):
+    async with worker.working(temporal_environment.client, QUEUE, no_ports()) as (_, lane, *_):
         settings = lane.config(active_config=True)
 
     assert settings["task_queue"] == lane_queue(QUEUE, MONEY.lane)

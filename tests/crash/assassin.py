@@ -15,9 +15,9 @@ from sqlalchemy import Connection, Engine, event
 from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from activities.binding import Ports
 from activities.letters import LetterToCustomer, LetterToOperators
 from tests.crash.plan import Kill, Moment, Through
-from worker import Ports
 
 _IN_THE_STEP: ContextVar[bool] = ContextVar("in the step", default=False)
 _WROTE = "select pg_current_xact_id_if_assigned() is not null"

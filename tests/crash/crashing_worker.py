@@ -19,7 +19,9 @@ from activities.boundary import FailureBoundary
 from adapters.logs import write_logs
 from adapters.mail.smtp import SmtpPostman
 from adapters.postgres.engine import open_engine
+from adapters.stripe.invoices import StripeInvoices
 from adapters.stripe.provider import StripeProvider
+from billing.policy.standard import INVOICE_PUSH
 from tests.crash.assassin import Aiming, Assassin
 from tests.crash.impatience import Impatient
 from tests.crash.plan import Kill
@@ -87,7 +89,9 @@ async def _work(surroundings: Surroundings, order: Kill | None) -> None:
     engine = open_engine(surroundings.database_url, application="crashing worker", pool_size=POOL_SIZE)
     assassin.watch_commits(engine)
     vendors = Vendors(
-        provider=StripeProvider(API_KEY, surroundings.stripe), postman=SmtpPostman(*surroundings.smtp, SENDER)
+        provider=StripeProvider(API_KEY, surroundings.stripe),
+        invoicing=StripeInvoices(API_KEY, INVOICE_PUSH, surroundings.stripe),
+        postman=SmtpPostman(*surroundings.smtp, SENDER),
     )
     ports = ports_over(engine, surroundings.evidence, vendors)
     if not surroundings.guarded:

@@ -9,6 +9,7 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
+from activities.lanes import BULK_LANE, INVOICES_LANE, PAYMENTS_LANE, lane_queue
 from billing.failures import FailureCode
 
 Argument = TypeVar("Argument")
@@ -29,12 +30,6 @@ class Allowance:
     silence: timedelta | None = None
     lane: str | None = None
 
-
-# Calls to the payment provider about one case's money, and the documents of a month end; see `lane_queue`.
-PAYMENTS_LANE = "payments"
-INVOICES_LANE = "invoices"
-# Work on many tenants at once, few at a time for each worker, so that cases get on beside it.
-BULK_LANE = "bulk"
 
 # Reading and writing the case record: a database that is away is waited for, however long.
 RECORD = Allowance(one_try=timedelta(seconds=30), spaced_at_most=timedelta(seconds=60))
@@ -97,11 +92,6 @@ async def step(
         summary=summary,
     )
     return result
-
-
-def lane_queue(task_queue: str, lane: str) -> str:
-    """The name of a lane's task queue beside the workers' own."""
-    return f"{task_queue}-{lane}"
 
 
 def code_of(error: ActivityError) -> FailureCode | None:
