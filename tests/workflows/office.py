@@ -19,6 +19,7 @@ from uuid import uuid4
 
 from sqlalchemy import Engine
 
+from activities.binding import Ports
 from adapters.operator_keys import sign
 from adapters.postgres.decisions import DecisionLog
 from billing.cases import (
@@ -34,12 +35,13 @@ from billing.cases import (
 from billing.disputes import Category, Requester, Ticket
 from billing.money import Money
 from billing.tenants import Tenant
+from tests.fakes.invoicing import FakeInvoicing
 from tests.fakes.postman import FakePostman
 from tests.fakes.provider import FakeProvider
 from tests.fixtures.temporal import CaseClock, Handle
 from tests.histories.keeping import keep
 from tests.workflows.world import METER, PERIOD, World
-from worker import Ports, Vendors, ports_over, working
+from worker import Vendors, ports_over, working
 from workflows.dispute import Dispute
 
 NUMBERS = count(4711)
@@ -159,7 +161,9 @@ async def an_office(engine: Engine, clock: CaseClock, evidence: Path, **replaced
     world = World(engine)
     world.found()
     provider, postman = FakeProvider(), FakePostman()
-    ports = replace(ports_over(engine, evidence, Vendors(provider=provider, postman=postman)), **replaced)
+    ports = replace(
+        ports_over(engine, evidence, Vendors(provider=provider, invoicing=FakeInvoicing(), postman=postman)), **replaced
+    )
     queue = f"office-{uuid4().hex[:8]}"
     async with working(clock.client, queue, ports, payments_a_second=1_000):
         yield Office(clock=clock, world=world, ports=ports, provider=provider, postman=postman, queue=queue)
