@@ -25,7 +25,7 @@ class Reduction:
 
 
 def reductions(charges: Sequence[Charge], terms: Terms) -> list[Reduction]:
-    """What the terms take off charges given as (meter or None, minor units); discounts worth nothing are left out."""
+    """What each discount of the terms takes off charges given as (meter or None, minor units), percentages first."""
     left = [amount for _, amount in charges]
     taken = [_percentage(discount, charges, left) for discount in terms.discounts]
     rest = sum(left)
@@ -33,7 +33,7 @@ def reductions(charges: Sequence[Charge], terms: Terms) -> list[Reduction]:
         off = min(fixed.amount_minor, max(rest, 0))
         taken.append(Reduction(LineKind.FIXED_DISCOUNT, fixed.name, -off, rest))
         rest -= off
-    return [one for one in taken if one.amount_minor]
+    return taken
 
 
 def tax_on(net_minor: int, rate: Decimal) -> int:

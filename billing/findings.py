@@ -46,17 +46,25 @@ class Finding(BaseModel):
 
 
 class CorrectedLine(BaseModel):
-    """One invoice line with and without the findings; amounts in minor units, `credit_minor` = billed - correct."""
+    """One invoice line with and without the findings; amounts in minor units, `credit_minor` = billed - correct.
+
+    Without a meter it follows from the charges: a true-up to the minimum, a discount, tax.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     line_number: int
-    meter: MeterName
+    meter: MeterName | None
     billed_quantity: Decimal
     correct_quantity: Decimal
     billed_minor: int
     correct_minor: int
     correct_price: MeterPrice | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether no line was billed: a true-up to the minimum that only the corrected charges need."""
+        return self.meter is None and not self.billed_quantity
 
     @property
     def credit_minor(self) -> int:

@@ -12,6 +12,9 @@ from billing.periods import BillingMonth
 from billing.prices import MeterPrice
 from billing.tenants import MeterName, TenantId
 
+# What the line of a contract's minimum is called.
+MINIMUM_COMMITMENT = "Minimum commitment"
+
 
 class InvoiceStatus(StrEnum):
     """Stripe's five words; everything but a draft is issued and never edited again (D8)."""
@@ -109,5 +112,9 @@ class Invoice(BaseModel):
         return self.total_minor - self.applied_credit_minor
 
     def line_for(self, meter: str) -> InvoiceLine | None:
-        """The usage line of a meter, or None when the meter was not billed."""
-        return next((line for line in self.lines if line.meter == meter and line.kind is LineKind.USAGE), None)
+        """The usage line of a meter, the first where a change of price made several; None when it was not billed."""
+        return next(iter(self.lines_for(meter)), None)
+
+    def lines_for(self, meter: str) -> tuple[InvoiceLine, ...]:
+        """Every usage line of a meter: one for each price it was billed at in the period."""
+        return tuple(line for line in self.lines if line.meter == meter and line.kind is LineKind.USAGE)

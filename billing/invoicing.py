@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from billing.contracts import Contract, RecurringFee, Terms, Timing
 from billing.discounts import reductions, tax_on
-from billing.invoices import LineKind
+from billing.invoices import MINIMUM_COMMITMENT, LineKind
 from billing.periods import DaySpan
 from billing.prices import MeterPrice
 from billing.rate_cards import MICRO, shared
@@ -305,13 +305,15 @@ def _true_up(
     of_period = (LineKind.FEE, LineKind.USAGE, LineKind.ADJUSTMENT)
     missing = least - advance_billed - sum(line.amount_minor for line in charges if line.kind in of_period)
     if missing > 0:
-        yield _fee_line(LineKind.MINIMUM, "Minimum commitment", missing, days, sum(active.values()))
+        yield _fee_line(LineKind.MINIMUM, MINIMUM_COMMITMENT, missing, days, sum(active.values()))
 
 
 def _reduced(charges: Sequence[BilledLine], terms: Terms) -> list[BilledLine]:
     taken = reductions([(line.meter, line.amount_minor) for line in charges], terms)
     return [
-        BilledLine(kind=one.kind, description=one.name, amount_minor=one.amount_minor, rate=one.rate) for one in taken
+        BilledLine(kind=one.kind, description=one.name, amount_minor=one.amount_minor, rate=one.rate)
+        for one in taken
+        if one.amount_minor
     ]
 
 

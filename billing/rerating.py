@@ -1,7 +1,7 @@
 """What the findings are worth: each disputed line is rated again with them, never priced at the margin (D6).
 
-Findings are applied one after another, and each is worth what its line costs less than before it. So amounts sum to the
-overbilling by construction, whatever tiers and allowances do. Three rules hold on the way:
+Findings are applied one after another, and each is worth what the invoice comes to less than before it, discounts and tax
+included. So amounts sum to the overbilling by construction, whatever tiers and allowances do. Three rules hold on the way:
 
 - A line is never corrected above what it was billed: undercharges only use up overcharges of the same line.
 - Usage that was never recorded (missing events) changes nothing; it is told and not billed afterwards.
@@ -10,10 +10,11 @@ overbilling by construction, whatever tiers and allowances do. Three rules hold 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from billing.consequences import Consequences
 from billing.contracts import Contract
 from billing.disputes import Resolution
 from billing.findings import Assessment, CorrectedLine, Finding, FindingKind
@@ -36,50 +37,112 @@ def assess(
         raise CurrencyMismatchError(
             f"contract {contract.contract_id} is in {contract.currency}, invoice {invoice.number} in {invoice.currency}"
         )
-    reviews = _reviews(findings, invoice, contract)
-    valued = tuple(_valued(finding, reviews, invoice.currency) for finding in findings)
-    overbilled = sum((review.overbilled for review in reviews.values()), Money.zero(invoice.currency))
+    restating = _Restating(_reviews(findings, invoice, contract), Consequences(invoice, contract))
+    valued = tuple(
+        finding.model_copy(update={"amount": Money(minor=restating.apply(finding), currency=invoice.currency)})
+        for finding in findings
+    )
+    lines = tuple(restating.corrected())
+    overbilled = Money(minor=sum(line.credit_minor for line in lines), currency=invoice.currency)
     credit = _credit(overbilled, invoice.total, already_credited)
-    doubts = [doubt for review in reviews.values() for doubt in review.doubts()]
+    doubts = list(restating.doubts())
     return Assessment(
         findings=valued,
-        lines=tuple(review.corrected() for review in reviews.values()),
+        lines=lines,
         overbilled=overbilled,
         already_credited=already_credited,
         credit=credit,
         resolution=_resolution(credit, disputed),
         conclusive=not doubts and all(finding.conclusive for finding in findings),
-        explanation=(
-            *(sentence for review in reviews.values() for sentence in review.told()),
-            *doubts,
-            _sum_told(overbilled, already_credited, credit),
-        ),
+        explanation=(*restating.told(), *doubts, _sum_told(overbilled, already_credited, credit)),
     )
 
 
 @dataclass
+class _Restating:
+    """The invoice while findings are applied to it: the lines of their meters by meter, and what follows from them."""
+
+    reviews: dict[str, _Review]
+    consequences: Consequences
+
+    def apply(self, finding: Finding) -> int:
+        """Correct the finding's line; answers what the whole invoice comes to less, in minor units."""
+        review = self.reviews.get(finding.meter)
+        if review is None:
+            return 0
+        before = self._overbilled
+        review.apply(finding)
+        return self._overbilled - before
+
+    def corrected(self) -> Iterator[CorrectedLine]:
+        """The lines to restate: those of the findings' meters, then what follows from them and is not as billed."""
+        yield from (review.corrected() for review in self.reviews.values())
+        for line, correct_minor in self._changed():
+            yield CorrectedLine(
+                line_number=line.number,
+                meter=None,
+                billed_quantity=line.quantity,
+                correct_quantity=line.quantity or Decimal(1),
+                billed_minor=line.amount_minor,
+                correct_minor=correct_minor,
+            )
+
+    def told(self) -> Iterator[str]:
+        """How each line came to be corrected."""
+        for review in self.reviews.values():
+            yield from review.told()
+        for line, correct_minor in self._changed():
+            billed, correct = self._money(line.amount_minor), self._money(correct_minor)
+            yield f"{line.description}: billed {billed}; with the corrected charges {correct}."
+
+    def doubts(self) -> Iterator[str]:
+        """What speaks against giving the credit without a person."""
+        for review in self.reviews.values():
+            yield from review.doubts()
+        if any(review.overbilled for review in self.reviews.values()):
+            yield from self.consequences.doubts()
+
+    def _changed(self) -> Iterator[tuple[InvoiceLine, int]]:
+        for number, correct_minor in sorted(self.consequences.corrected(self._charges).items()):
+            line = self.consequences.line(number)
+            if correct_minor != line.amount_minor:
+                yield line, correct_minor
+
+    @property
+    def _charges(self) -> dict[int, int]:
+        return {review.line.number: review.correct_minor for review in self.reviews.values()}
+
+    @property
+    def _overbilled(self) -> int:
+        return sum(line.credit_minor for line in self.corrected())
+
+    def _money(self, minor: int) -> Money:
+        return Money(minor=minor, currency=self.consequences.invoice.currency)
+
+
+@dataclass
 class _Review:
-    """One invoice line while findings are applied to it. `discrepancy` is what it was billed beyond its own price."""
+    """One invoice line while findings are applied to it. `discrepancy` is what it was billed beyond its own price, `others`
+    how many more lines bill its meter."""
 
     line: InvoiceLine
     meter: str
     currency: str
     price: MeterPrice | None
     discrepancy: int
+    others: int
     removed: Decimal = Decimal(0)
     repriced: bool = False
     given_back: list[Decimal] = field(default_factory=list)
 
-    def apply(self, finding: Finding) -> Money:
-        """Correct the line by one finding; returns what it is worth."""
-        before = self.correct_minor
+    def apply(self, finding: Finding) -> None:
+        """Correct the line by one finding."""
         if finding.kind is not FindingKind.MISSING_EVENTS:
             self.removed += finding.excess_quantity
         if finding.correct_price is not None:
             self.price, self.discrepancy, self.repriced = finding.correct_price, 0, True
         if finding.share_of_charge:
             self.given_back.append(finding.share_of_charge)
-        return self._money(before - self.correct_minor)
 
     @property
     def quantity(self) -> Decimal:
@@ -88,7 +151,9 @@ class _Review:
     @property
     def due_minor(self) -> int:
         """What the line costs with the findings so far, even where that is more than was billed."""
-        due = self.line.amount_minor if self.price is None else rate(self.price, self.quantity) + self.discrepancy
+        due = self.line.amount_minor
+        if self.price is not None:
+            due = rate(self.price, self.quantity, *self.line.proration) + self.discrepancy
         for share in self.given_back:
             due -= half_up(due * share)
         return max(0, due)
@@ -123,6 +188,11 @@ class _Review:
             yield f"{self.meter}: what was billed too little is not billed afterwards."
 
     def doubts(self) -> Iterable[str]:
+        if self.others and (self.removed or self.repriced):
+            yield (
+                f"{self.meter} is billed on {self.others + 1} lines at different prices, "
+                "and what was found may belong to any of them."
+            )
         if self.removed > self.line.quantity:
             yield (
                 f"{self.meter}: the findings remove {written(self.removed)}, "
@@ -150,13 +220,15 @@ def _reviews(findings: Iterable[Finding], invoice: Invoice, contract: Contract) 
 
 def _review(line: InvoiceLine, meter: str, invoice: Invoice, contract: Contract) -> _Review:
     price = line.applied_price or contract.price_of(meter)
-    own = line.amount_minor if price is None else rate(price, line.quantity)
-    return _Review(line=line, meter=meter, currency=invoice.currency, price=price, discrepancy=line.amount_minor - own)
-
-
-def _valued(finding: Finding, reviews: dict[str, _Review], currency: str) -> Finding:
-    review = reviews.get(finding.meter)
-    return finding.model_copy(update={"amount": review.apply(finding) if review else Money.zero(currency)})
+    own = line.amount_minor if price is None else rate(price, line.quantity, *line.proration)
+    return _Review(
+        line=line,
+        meter=meter,
+        currency=invoice.currency,
+        price=price,
+        discrepancy=line.amount_minor - own,
+        others=len(invoice.lines_for(meter)) - 1,
+    )
 
 
 def _credit(overbilled: Money, invoice_total: Money, already_credited: Money) -> Money:

@@ -17,7 +17,7 @@ from adapters.postgres.invoices import lock_revisions, read_invoice, write_invoi
 from adapters.postgres.tables import credit_notes, invoices, number_series
 from billing.corrections import CreditRequest
 from billing.findings import CorrectedLine
-from billing.invoices import Invoice, InvoiceLine
+from billing.invoices import MINIMUM_COMMITMENT, Invoice, InvoiceLine, LineKind
 
 
 def issue_credit_note(
@@ -56,11 +56,12 @@ def documents_of(connection: Connection, credit_id: str) -> tuple[str, str] | No
 
 def restated(invoice: Invoice, request: CreditRequest, issued_at: datetime) -> Invoice:
     """The next revision of `invoice` with the request's corrections in its lines."""
-    corrections = {line.line_number: line for line in request.lines}
+    corrections = {line.line_number: line for line in request.lines if not line.is_new}
     lines = [_corrected(line, corrections.get(line.number)) for line in invoice.lines]
+    lines += [_true_up(_after(lines), added) for added in request.lines if added.is_new]
     by_lines = sum(line.credit_minor for line in request.lines)
     lines += _adjustment(lines, by_lines - request.amount.minor, request.ticket_id)
-    revision = invoice.revision + 1
+    revision, total_minor = invoice.revision + 1, invoice.total_minor - request.amount.minor
     return Invoice(
         invoice_id=_suffixed(invoice.invoice_id, invoice.revision),
         number=_suffixed(invoice.number, invoice.revision),
@@ -70,10 +71,14 @@ def restated(invoice: Invoice, request: CreditRequest, issued_at: datetime) -> I
         status=invoice.status,
         currency=invoice.currency,
         lines=tuple(lines),
-        total_minor=invoice.total_minor - request.amount.minor,
+        total_minor=total_minor,
         issued_at=issued_at,
         corrects=invoice.invoice_id,
         provider_invoice_id=invoice.provider_invoice_id,
+        legal_entity_id=invoice.legal_entity_id,
+        service_start=invoice.service_start,
+        service_end=invoice.service_end,
+        applied_credit_minor=min(invoice.applied_credit_minor, max(0, total_minor)),
     )
 
 
@@ -90,12 +95,34 @@ def _corrected(line: InvoiceLine, correction: CorrectedLine | None) -> InvoiceLi
     )
 
 
+def _true_up(number: int, added: CorrectedLine) -> InvoiceLine:
+    """The line of a minimum that the charges reached as billed and do not reach as corrected."""
+    return InvoiceLine(
+        number=number,
+        description=MINIMUM_COMMITMENT,
+        quantity=added.correct_quantity,
+        amount_minor=added.correct_minor,
+        kind=LineKind.MINIMUM,
+    )
+
+
 def _adjustment(lines: Sequence[InvoiceLine], amount_minor: int, ticket_id: str) -> list[InvoiceLine]:
     if not amount_minor:
         return []
-    number = max((line.number for line in lines), default=0) + 1
     words = f"Adjustment as decided in dispute {ticket_id}"
-    return [InvoiceLine(number=number, description=words, quantity=Decimal(1), amount_minor=amount_minor)]
+    return [
+        InvoiceLine(
+            number=_after(lines),
+            description=words,
+            quantity=Decimal(1),
+            amount_minor=amount_minor,
+            kind=LineKind.ADJUSTMENT,
+        )
+    ]
+
+
+def _after(lines: Sequence[InvoiceLine]) -> int:
+    return max((line.number for line in lines), default=0) + 1
 
 
 def _suffixed(name: str, revision: int) -> str:

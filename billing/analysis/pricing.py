@@ -39,7 +39,7 @@ def _against(agreed: MeterPrice | None, meter: str, line: InvoiceLine, currency:
     if line.applied_price is not None and line.applied_price != agreed:
         statement = f"{meter} was billed at {_applied(line, currency)}; the contract says {terms(agreed, currency)}."
         return _wrong_rate(meter, statement, agreed, conclusive=True)
-    due = rate(agreed, line.quantity)
+    due = rate(agreed, line.quantity, *line.proration)
     if due == line.amount_minor:
         return None
     statement = (

@@ -45,10 +45,9 @@ class _Counting:
 
     @classmethod
     def of(cls, meter: str, facts: UsageFacts, invoice: Invoice) -> _Counting:
-        line = invoice.line_for(meter)
         return cls(
             meter=meter,
-            billed=line.quantity if line else Decimal(0),
+            billed=_sum(line.quantity for line in invoice.lines_for(meter)),
             totals=tuple(total for total in facts.day_totals if total.meter == meter),
             duplicates=tuple(found for found in facts.duplicates if found.meter == meter),
             missing=tuple(found for found in facts.missing if found.meter == meter),

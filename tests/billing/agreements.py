@@ -9,10 +9,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from billing.contracts import Contract, FixedDiscount, Pause, PercentDiscount, RecurringFee, Tax, Terms, Timing
-from billing.invoices import LineKind
+from billing.invoices import Invoice, InvoiceLine, InvoiceStatus, LineKind
 from billing.invoicing import Bill, LateUsage, Segment, bill, segments
 from billing.periods import DaySpan, month_after, service_days
-from billing.rate_cards import MICRO
+from billing.rate_cards import MICRO, plain
 from tests.billing.world import METER
 
 BERLIN = "Europe/Berlin"
@@ -112,3 +112,35 @@ def whole(agreed: Terms, month: str = "2026-11") -> Segment:
     """One segment over a whole month."""
     days = service_days(month)
     return Segment(days=days, active_days=days.days, terms=agreed)
+
+
+def issued(made: Bill) -> Invoice:
+    """The bill of November as an issued invoice."""
+    lines = tuple(
+        InvoiceLine(
+            number=number,
+            description=line.description,
+            meter=line.meter,
+            quantity=plain(line.quantity),
+            amount_minor=line.amount_minor,
+            applied_price=line.price,
+            kind=line.kind,
+            service_start=line.days and line.days.first,
+            service_end=line.days and line.days.end,
+            active_days=line.active_days,
+            period_days=line.period_days,
+            rate=line.rate,
+        )
+        for number, line in enumerate(made.lines, 1)
+    )
+    return Invoice(
+        invoice_id="inv-2026-11-acme",
+        number="INV-2026-000001",
+        tenant_id="acme",
+        period="2026-11",
+        status=InvoiceStatus.OPEN,
+        currency=made.currency,
+        lines=lines,
+        total_minor=made.total_minor,
+        issued_at=local("2026-12-01T06:00"),
+    )
