@@ -51,6 +51,7 @@ from adapters.postgres.pace import ProviderPace
 from adapters.postgres.press import Press
 from adapters.postgres.rollups import PostgresRollUps
 from adapters.postgres.run_reviews import PostgresRunReviews
+from adapters.postgres.stored_usage import StoredUsage
 from adapters.postgres.tenants import Tenants
 from adapters.postgres.ticket_notes import TicketNotes
 from adapters.stripe.invoices import StripeInvoices
@@ -161,6 +162,7 @@ def ports_over(
         runs=PostgresBillingRuns(engine),
         reviews=PostgresRunReviews(engine),
         rollups=PostgresRollUps(engine, wall_clock),
+        usage=StoredUsage(engine),
         holds=PostgresHolds(engine),
         pushing=PushedByEffects(InvoicePushes(engine), effects, vendors.invoicing, wall_clock),
         press=Press(engine, DocumentFiles(documents or evidence / "documents")),

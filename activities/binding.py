@@ -40,6 +40,8 @@ from activities.ports import (
     TenantDirectory,
     TicketDesk,
 )
+from activities.usage import UsageChecks, UsageWatch
+from billing.policy.standard import USAGE_INTAKE
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Ports:
     runs: BillingRuns
     reviews: RunReviews
     rollups: RollUps
+    usage: UsageWatch
     holds: Holds
     pushing: InvoicePush
     press: DocumentPress
@@ -101,6 +104,8 @@ def activities(ports: Ports) -> dict[str, list[Activity]]:
         runs.abandon,
         documents.print,
     ]
+    usage = UsageChecks(ports.rollups, ports.usage, USAGE_INTAKE)
+    bulk += [usage.bring_up_to_date, usage.validate]
     return {
         ORDINARY: [*on_cases, *on_runs],
         PAYMENTS_LANE: payments,

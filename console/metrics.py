@@ -47,6 +47,13 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.usage = Counter(
+            "runbooks_usage_events_total",
+            "Usage events sent over HTTP by what became of them: stored, late (among the stored), known, refused",
+            ("outcome",),
+            registry=self.registry,
+        )
+
     @contextmanager
     def counting_tickets(self, source: str) -> Iterator[None]:
         """Count one ticket event of a source by how its handling ends."""

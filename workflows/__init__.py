@@ -3,8 +3,9 @@
 from workflows.dispute import Dispute
 from workflows.month_end import MonthEnd
 from workflows.month_end_schedule import ScheduledMonthEnd
+from workflows.usage_validation import UsageValidation
 
-RUNBOOKS = [Dispute, MonthEnd]
+RUNBOOKS = [Dispute, MonthEnd, UsageValidation]
 # What schedules start: these only start a runbook, under the name that its subject has.
 ON_SCHEDULE = [ScheduledMonthEnd]
 

@@ -11,7 +11,6 @@ from adapters.postgres.evidence.collection import snapshot
 from adapters.postgres.evidence.pulse import Pulse
 from billing.failures import BillingFailure, FailureCode
 from billing.rollups import RollUpFinding
-from billing.usage import RepeatedEvent
 
 # The events are grouped so many days at a time: the groups then fit into memory for tens of thousands of tenants.
 DAYS_AT_ONCE = 7
@@ -80,14 +79,6 @@ _OPEN = text(f"""
     select {_COLUMNS} from rollup_findings where resolved_at is null order by day, tenant_id, meter limit :limit
 """)  # noqa: S608 - our own columns
 
-_REPEATED = text("""
-    select event_id, min(tenant_id) as tenant_id, min(meter) as meter, array_agg(event_time order by event_time) as times,
-        count(*) over () as in_all
-    from usage_events where event_time >= :first and event_time < :end
-    group by event_id having count(*) > 1
-    order by event_id limit :limit
-""")
-
 
 def compare(engine: Engine, first: date, end: date, now: datetime, pulse: Pulse) -> tuple[RollUpFinding, ...]:
     """Compare the local days `[first, end)` on one snapshot, record what disagrees and resolve what agrees again."""
@@ -111,15 +102,3 @@ def open_findings(engine: Engine, limit: int) -> tuple[RollUpFinding, ...]:
     with transaction(engine) as connection:
         rows = connection.execute(_OPEN, {"limit": limit}).mappings()
         return tuple(RollUpFinding.model_validate(dict(row)) for row in rows)
-
-
-def repeated_events(engine: Engine, first: date, end: date, limit: int) -> tuple[int, tuple[RepeatedEvent, ...]]:
-    """Ids that are stored under several times within the UTC days `[first, end)`: how many, and the first of them.
-
-    A load sees this only within a block of its own; here all that is stored is looked through.
-    """
-    with snapshot(engine) as connection:
-        asked = {"first": first, "end": end, "limit": limit}
-        rows = connection.execute(_REPEATED, asked).mappings().all()
-    events = [RepeatedEvent.model_validate({**row, "event_id": str(row["event_id"])}) for row in rows]
-    return (rows[0]["in_all"] if rows else 0), tuple(events)

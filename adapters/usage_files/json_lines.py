@@ -73,18 +73,23 @@ def _one_by_one(lines: LineBlock) -> Block:
 
 def _add(rows: Rows, number: int, line: str, unreadable: str) -> None:
     try:
-        # Numbers stay the text they were written as.
-        row = json.loads(line, parse_float=_Number, parse_int=_Number, parse_constant=str, object_pairs_hook=_once)
+        row = read_json(line)
     except (ValueError, RecursionError) as error:
         why = str(error) if isinstance(error, _TwiceError) else unreadable
         return rows.refuse(number, ROW, why, line)
-    if not isinstance(row, dict):
-        return rows.refuse(number, ROW, "is no JSON object", line)
     return add_object(rows, number, row)
 
 
-def add_object(rows: Rows, number: int, row: dict[str, Any]) -> None:
-    """One event as JSON gave it: text, numbers only as quantity, nothing unknown."""
+def read_json(text: str | bytes) -> Any:
+    """JSON with numbers as the text they were written as; raises ValueError, also for a field that an object has twice,
+    and RecursionError."""
+    return json.loads(text, parse_float=_Number, parse_int=_Number, parse_constant=str, object_pairs_hook=_once)
+
+
+def add_object(rows: Rows, number: int, row: Any) -> None:
+    """One event as `read_json` gave it: an object of text, a number only as quantity, nothing unknown."""
+    if not isinstance(row, dict):
+        return rows.refuse(number, ROW, "is no JSON object", str(row))
     for name, value in row.items():
         if name not in COLUMNS:
             known = ", ".join(COLUMNS)

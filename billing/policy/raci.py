@@ -27,4 +27,6 @@ RACI: dict[str, Raci] = {
     "run_handed_over": Raci(responsible="Platform", accountable="SRE"),
     "run_closed": Raci(responsible="Finance", accountable="Finance"),
     "decision_log": Raci(responsible="Finance", accountable="Legal"),
+    "usage-validation": Raci(responsible="Platform", accountable="Finance"),
+    "usage_to_look_at": Raci(responsible="Platform", accountable="Finance"),
 }

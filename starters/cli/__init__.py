@@ -19,6 +19,7 @@ from starters.cli import (
     portal,
     sandbox,
     schedules,
+    usage,
 )
 from starters.cli.mistakes import Commands
 from starters.cli.session import Session
@@ -36,6 +37,7 @@ app.add_typer(cases.app, name="case")
 app.add_typer(month_end.app, name="month-end")
 app.add_typer(holds.app, name="holds")
 app.add_typer(schedules.app, name="schedules")
+app.add_typer(usage.app, name="usage")
 app.add_typer(approvals.app, name="approvals")
 app.command()(approvals.approve)
 app.command()(approvals.reject)

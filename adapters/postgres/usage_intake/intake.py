@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
@@ -72,14 +72,14 @@ class UsageIntake:
             with transaction(self._engine) as connection:
                 return loads.finish(connection, load_id, file.rows)
 
-    def take(self, events: Sequence[Mapping[str, Any]], by: str) -> BatchReport:
-        """Store the events of one request; the same request again stores nothing and answers what is known.
+    def take(self, events: Sequence[Any], by: str) -> BatchReport:
+        """Store the events of one request, objects as `read_json` gives them; the same request again stores nothing.
 
         Lines count the events from 1. Only a request of which something was refused leaves a row in the register.
         """
         rows = Rows(COLUMNS)
         for number, event in enumerate(events, start=1):
-            add_object(rows, number, dict(event))
+            add_object(rows, number, event)
         sha256 = hashlib.sha256(json.dumps(list(events), sort_keys=True).encode()).hexdigest()
         load_id = loads.load_id_of(sha256, "request")
         batch = prepare(rows.block(len(events)), self._bounds())

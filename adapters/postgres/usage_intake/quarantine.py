@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Engine, RowMapping, Select, func, select, update
+from sqlalchemy import Connection, Engine, RowMapping, Select, select, update
 
 from adapters.postgres.engine import transaction
 from adapters.postgres.tables import usage_loads, usage_quarantine
@@ -45,12 +45,6 @@ class Quarantine:
             wanted = wanted.where(_entry.load_id == load_id)
         with transaction(self._engine) as connection:
             return [_row(found) for found in connection.execute(wanted).mappings()]
-
-    def waiting(self) -> int:
-        """How many rows nobody has settled."""
-        held = select(func.count()).select_from(usage_quarantine).where(_entry.state == QuarantineState.HELD)
-        with transaction(self._engine) as connection:
-            return connection.execute(held).scalar_one()
 
     def row(self, entry_id: int) -> QuarantinedRow:
         """Raises NOT_FOUND."""

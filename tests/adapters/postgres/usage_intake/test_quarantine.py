@@ -188,7 +188,7 @@ def test_what_is_settled_stays_settled(collector: Collector) -> None:
     assert released_after_all.value.code is discarded_after_all.value.code is FailureCode.CONFLICT
     assert "was discarded by lead-1" in str(released_after_all.value)
     assert collector.quarantine.discard([discarded], "lead-2") == 0
-    assert collector.quarantine.waiting() == 0
+    assert collector.quarantine.rows() == []
 
 
 def test_an_unknown_entry_is_named(collector: Collector) -> None:

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
-from adapters.postgres.rollup_findings import open_findings, repeated_events
+from adapters.postgres.rollup_findings import open_findings
 from adapters.postgres.rollups import PostgresRollUps
+from adapters.postgres.stored_usage import StoredUsage
 from adapters.postgres.usage_intake.batches import prepare
 from adapters.postgres.usage_intake.intake import bounds
 from adapters.postgres.usage_intake.storing import store
@@ -328,8 +329,8 @@ def test_an_id_that_is_stored_under_two_times_is_found(collector: Collector) -> 
     collector.sends(event(1), event(2))
     collector.sends(event(1, event_time="2026-11-10T19:00:00Z"))
 
-    count, examples = repeated_events(collector.engine, *NOVEMBER, 10)
+    count, examples = StoredUsage(collector.engine).repeated(*NOVEMBER, 10)
 
     assert count == 1
     assert [(one.event_id[-1], [at.hour for at in one.times]) for one in examples] == [("1", [12, 19])]
-    assert repeated_events(collector.engine, date(2026, 9, 1), date(2026, 10, 1), 10) == (0, ())
+    assert StoredUsage(collector.engine).repeated(date(2026, 9, 1), date(2026, 10, 1), 10) == (0, ())
