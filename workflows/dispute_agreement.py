@@ -69,6 +69,8 @@ class DisputeAgreement(DisputeWatch):
         self.post(self.write_to_operators(name, pending.role, request))
         if reminder:
             self.note(f"reminded {pending.role} to decide about {pending.amount}")
+        else:
+            self.show()
 
     @property
     def _proposed(self) -> Proposed:

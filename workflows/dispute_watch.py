@@ -147,6 +147,7 @@ class DisputeWatch(DisputeDesk):
 
     def _write_question(self, question: Question, number: int, reminder: int, closes_at: datetime) -> None:
         self.post(self._ask_by_letter(question, number, reminder, closes_at))
+        self.show()
 
     async def _ask_by_letter(self, question: Question, number: int, reminder: int, closes_at: datetime) -> None:
         letter = letters.asked(self.case, question, reminder, closes_at)

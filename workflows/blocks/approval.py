@@ -91,17 +91,18 @@ class ApprovalGate:
 
         climbs_at = pending.asked_at + policy.escalate_after
         reminders = 0
+        self.next_reminder = _reminded_at(pending, policy, 1)
         if not settled():
             remind(pending, reminders)
         while not settled() and workflow.now() < pending.expires_at:
-            remind_at = pending.asked_at + (reminders + 1) * policy.remind_every
-            self.next_reminder = min(remind_at, pending.expires_at)
             if not await wait_until(self.next_reminder, settled, name=_label(pending, self.next_reminder)):
                 break
             if workflow.now() >= climbs_at:
                 pending = await self._climb(pending)
                 climbs_at += policy.escalate_after
             reminders += 1
+            # Before anything is told, so that what is shown with it looks ahead.
+            self.next_reminder = _reminded_at(pending, policy, reminders + 1)
             if workflow.now() < pending.expires_at:
                 remind(pending, reminders)
         if not settled():
@@ -127,6 +128,11 @@ class ApprovalGate:
 def approved(decision: SignedDecision | None) -> bool:
     """Whether a person said yes; silence is a no."""
     return decision is not None and decision.verdict is Verdict.APPROVE
+
+
+def _reminded_at(pending: PendingApproval, policy: ApprovalPolicy, number: int) -> datetime:
+    """When reminder `number`, counted from 1, is due; in the end the question expires instead."""
+    return min(pending.asked_at + number * policy.remind_every, pending.expires_at)
 
 
 def _label(pending: PendingApproval, moment: datetime) -> str:

@@ -58,7 +58,7 @@ class CustomerDialogue:
         """Drop the question with this number, which never arrived; False when it is no longer the open one."""
         open_still = self.waiting and self.asked == number
         if open_still:
-            self._question = None
+            self._question = self.closes_at = None
         return open_still
 
     def hears(self, reply: CustomerReply) -> Heard:
@@ -70,7 +70,7 @@ class CustomerDialogue:
             return Heard.LETTER
         if self._asked_at and reply.received_at < self._asked_at:
             return Heard.CROSSED
-        self._question = None
+        self._question = self.closes_at = None
         return Heard.ANSWER
 
     def stop(self) -> None:
@@ -89,14 +89,14 @@ class CustomerDialogue:
             return self._over or self._question is None or self.asked != number
 
         asked_at = workflow.now()
-        self.closes_at = asked_at + policy.close_unanswered_after
-        write(question, number, 0, self.closes_at)
+        self.closes_at = closes_at = asked_at + policy.close_unanswered_after
+        write(question, number, 0, closes_at)
         for reminder, after in enumerate(policy.remind_customer_after, start=1):
             if not await wait_until(asked_at + after, settled, name=f"remind the customer (reminder {reminder})"):
                 break
-            write(question, number, reminder, self.closes_at)
+            write(question, number, reminder, closes_at)
         if not settled() and await wait_until(
-            self.closes_at, settled, name=f"close unanswered {self.closes_at:%a %d %b %H:%M} UTC"
+            closes_at, settled, name=f"close unanswered {closes_at:%a %d %b %H:%M} UTC"
         ):
             self.unanswered = True
             self._question = None
