@@ -172,7 +172,8 @@ async def _is_asked_and_answers(traces: Traces, ticket_id: str) -> None:
     question = {"text": f"{QUESTION}: is {CARD} yours?"}
     traces.answers.append(await traces.caller.asks("agent-1", "POST", path, json=question))
     await traces.case.hours(1)
-    reply = {"reply_id": "r-1", "text": f"{WORDS}: {CARD} is ours", "received_at": "2026-11-21T09:00:00Z"}
+    written = await traces.case.office.clock.now(traces.case.handle)
+    reply = {"reply_id": "r-1", "text": f"{WORDS}: {CARD} is ours", "received_at": written.isoformat()}
     replied = {"event": "replied", "ticket_id": ticket_id, "reply": reply}
     traces.answers.append(await traces.caller.send_ticket(replied, secret=WEBHOOK_SECRET))
     await traces.case.hours(1)
