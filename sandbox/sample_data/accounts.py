@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import Connection
 
 from adapters.postgres.partitions import make_months
-from adapters.postgres.tables import meters, outages, tenants
+from adapters.postgres.tables import legal_entities, meters, outages, tenants
 from adapters.postgres.tenants import record_contracts
+from billing.tenants import Tenant, Tier
 from sandbox.sample_data.catalogue import METERS, contract_of
 from sandbox.sample_data.defects import OUTAGES
 from sandbox.sample_data.keys import issue_keys
+from sandbox.sample_data.month_end import AMERICA, EUROPE, address_of, issuer_of, october_contracts
 from sandbox.sample_data.roster import ROSTER
 from sandbox.sample_data.streams import FIRST_DAY, LAST_DAY, Stream
 from sandbox.sample_data.writing import insert_new
@@ -22,13 +26,18 @@ def open_accounts(connection: Connection, streams: Sequence[Stream]) -> None:
     """Write them all; what is there already stays."""
     # East of Greenwich a month begins in the UTC month before; the sandbox lives on for some weeks after the last day.
     make_months(connection, FIRST_DAY - timedelta(days=1), LAST_DAY + timedelta(days=62))
-    insert_new(connection, tenants, [tenant.model_dump() for tenant in ROSTER])
+    insert_new(connection, legal_entities, [asdict(entity) for entity in (EUROPE, AMERICA)])
+    insert_new(connection, tenants, [_account(tenant) for tenant in ROSTER])
     insert_new(
         connection,
         meters,
         [{"meter": meter.name, "unit": meter.unit, "description": meter.label} for meter in METERS.values()],
     )
-    record_contracts(connection, [contract_of(tenant) for tenant in ROSTER])
+    for tenant in ROSTER:
+        # One after the other: until another contract begins, the list holds.
+        later = october_contracts(tenant)
+        before = contract_of(tenant, until=later[0].starts if later else None)
+        record_contracts(connection, [before, *later])
     issue_keys(connection, streams)
     insert_new(
         connection,
@@ -44,3 +53,12 @@ def open_accounts(connection: Connection, streams: Sequence[Stream]) -> None:
             for outage in OUTAGES
         ],
     )
+
+
+def _account(tenant: Tenant) -> dict[str, Any]:
+    """The tenant's row; who is invoiced on receipt pays without a card."""
+    return tenant.model_dump() | {
+        "legal_entity_id": issuer_of(tenant).entity_id,
+        "address": address_of(tenant),
+        "collection": "send_invoice" if tenant.tier is Tier.ENTERPRISE else "charge_automatically",
+    }

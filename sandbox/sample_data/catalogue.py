@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from billing.contracts import Contract, RecurringFee, Terms
@@ -79,12 +79,13 @@ def list_price(tier: Tier, meter: str, currency: str) -> MeterPrice:
     return MeterPrice(meter=meter, included=Decimal(included), tiers=tiers)
 
 
-def contract_of(tenant: Tenant) -> Contract:
-    """The tenant's contract: its tier's list, open since the start of the year in its own zone."""
+def contract_of(tenant: Tenant, until: datetime | None = None) -> Contract:
+    """The tenant's contract: its tier's list, since the start of the year in its own zone and open unless said."""
     return Contract(
         contract_id=f"{tenant.tenant_id}-{CONTRACTS_START.year}",
         tenant_id=tenant.tenant_id,
         starts=local_midnight(CONTRACTS_START, tenant.zone),
+        ends=until,
         terms=list_terms(tenant.tier, tenant.currency),
     )
 

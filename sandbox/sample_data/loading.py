@@ -15,7 +15,7 @@ from adapters.postgres.engine import open_engine, transaction
 from adapters.postgres.tables import authentication_logs, invoices, request_logs, tenants, usage_events
 from sandbox.sample_data.accounts import open_accounts
 from sandbox.sample_data.defects import EXTRA_STREAMS, LOGGED
-from sandbox.sample_data.invoicing import CLOSED_MONTHS, invoice_id, issue_invoices
+from sandbox.sample_data.invoicing import CLOSED_MONTHS, invoice_id, invoiced_in, issue_invoices
 from sandbox.sample_data.keys import log_authentications
 from sandbox.sample_data.operators import hire
 from sandbox.sample_data.payments import mirror
@@ -82,7 +82,12 @@ def _one_at_a_time(engine: Engine) -> Iterator[None]:
 
 def _fill(engine: Engine, progress: Progress) -> None:
     streams = all_streams()
-    if _there(engine, exists().where(invoices.c.invoice_id == invoice_id(ROSTER[-1].tenant_id, CLOSED_MONTHS[-1]))):
+    if _there(
+        engine,
+        exists().where(
+            invoices.c.invoice_id == invoice_id(invoiced_in(CLOSED_MONTHS[-1])[-1].tenant_id, CLOSED_MONTHS[-1])
+        ),
+    ):
         return
     progress("tenants, contracts and keys")
     with transaction(engine) as connection:

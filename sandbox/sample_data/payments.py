@@ -56,12 +56,12 @@ def _waiting(engine: Engine) -> list[tuple[Tenant, list[Invoice]]]:
 
 
 def _mirror(engine: Engine, client: stripe.StripeClient, tenant: Tenant, due: Sequence[Invoice]) -> int:
-    customer = tenant.provider_customer_id or _customer(client, tenant)
+    known = {"provider_customer_id": tenant.provider_customer_id} if tenant.provider_customer_id else None
+    account = known or _customer(client, tenant)
+    customer = account["provider_customer_id"]
     sent = {invoice.invoice_id: _invoice(client, customer, invoice) for invoice in due}
     with transaction(engine) as connection:
-        connection.execute(
-            update(tenants).where(tenants.c.tenant_id == tenant.tenant_id).values(provider_customer_id=customer)
-        )
+        connection.execute(update(tenants).where(tenants.c.tenant_id == tenant.tenant_id).values(account))
         for invoice_id, provider_id in sent.items():
             connection.execute(
                 update(invoices).where(invoices.c.invoice_id == invoice_id).values(provider_invoice_id=provider_id)
@@ -69,7 +69,8 @@ def _mirror(engine: Engine, client: stripe.StripeClient, tenant: Tenant, due: Se
     return len(sent)
 
 
-def _customer(client: stripe.StripeClient, tenant: Tenant) -> str:
+def _customer(client: stripe.StripeClient, tenant: Tenant) -> dict[str, str]:
+    """The customer and its card, by the names of our columns."""
     made = client.v1.customers.create(
         params={
             "name": tenant.name,
@@ -80,7 +81,9 @@ def _customer(client: stripe.StripeClient, tenant: Tenant) -> str:
         },
         options={"idempotency_key": f"sample-data/{tenant.tenant_id}"},
     )
-    return made.id
+    settings = made.invoice_settings
+    card = settings.default_payment_method if settings else None
+    return {"provider_customer_id": made.id, "payment_method_id": str(card or CARD)}
 
 
 def _invoice(client: stripe.StripeClient, customer: str, invoice: Invoice) -> str:

@@ -21,7 +21,7 @@ WHOLE = "hash_record_extended(row, 0)"
 SAME_IN_EVERY_LOAD = {
     **dict.fromkeys(("meters", "contracts", "api_keys", "outages", "invoice_lines"), WHOLE),
     **dict.fromkeys(("usage_events", "request_logs", "usage_daily"), WHOLE),
-    "tenants": "jsonb_hash_extended(to_jsonb(row) - 'provider_customer_id', 0)",
+    "tenants": "jsonb_hash_extended(to_jsonb(row) - '{provider_customer_id,payment_method_id}'::text[], 0)",
     "invoices": "jsonb_hash_extended(to_jsonb(row) - 'provider_invoice_id', 0)",
     "authentication_logs": "jsonb_hash_extended(to_jsonb(row) - 'entry_id', 0)",
 }
@@ -61,7 +61,9 @@ class Audit:
 
     def agreed_price(self, tenant_id: str, meter: str) -> MeterPrice:
         prices = self.one(
-            "select terms -> 'prices' from contracts join contract_terms using (terms_id) where tenant_id = %s", tenant_id
+            "select terms -> 'prices' from contracts join contract_terms using (terms_id) "
+            "where tenant_id = %s order by starts limit 1",
+            tenant_id,
         )
         return MeterPrice.model_validate(next(price for price in prices if price["meter"] == meter))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from billing.policy.standard import STANDARD
 from billing.rating import rate
 from sandbox.sample_data.defects import DEFECTS, RATED_AS, ROLLED_UP_WITH_WRONG_CLOCK
-from sandbox.sample_data.invoicing import CLOSED_MONTHS
+from sandbox.sample_data.invoicing import CLOSED_MONTHS, invoiced_in
 from sandbox.sample_data.roster import ROSTER, TENANTS
 from tests.sandbox.sample_data.audit import Audit, period
 
@@ -48,7 +48,7 @@ def test_every_invoice_bills_the_raw_usage_of_the_tenants_own_month_but_for_new_
 
     wrong = {(tenant, month) for tenant, month, meter, quantity in lines if quantity != audit.raw(tenant, meter, month)}
 
-    assert len(lines) > 150
+    assert len(lines) > 120
     assert {tenant for tenant, _ in wrong} <= set(ROLLED_UP_WITH_WRONG_CLOCK)
     assert {month for _, month in wrong} == {"2026-10"}
 
@@ -83,7 +83,7 @@ def test_the_lines_of_every_invoice_sum_to_its_total(audit: Audit) -> None:
 def test_numbers_are_gapless_in_each_month(audit: Audit) -> None:
     numbers = [number for (number,) in audit.rows("select number from invoices order by number")]
 
-    assert numbers == [f"INV-{month}-{n:04}" for month in CLOSED_MONTHS for n in range(1, len(ROSTER) + 1)]
+    assert numbers == [f"INV-{month}-{n:04}" for month in CLOSED_MONTHS for n in range(1, len(invoiced_in(month)) + 1)]
 
 
 def test_no_event_came_twice_outside_the_planted_meters(audit: Audit) -> None:
