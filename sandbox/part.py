@@ -46,7 +46,8 @@ class Part:
     stops_on: signal.Signals = signal.SIGTERM
     stops_within_seconds: float = 10.0
     """A part that needs longer is killed, with everything it started."""
-    ready_within_seconds: float = 30.0
+    ready_within_seconds: float = 90.0
+    """A part that ends while it starts is noticed at once, so this is patience with a busy machine."""
 
 
 @dataclass(frozen=True)
