@@ -39,11 +39,10 @@ def ticket_from_file(file: Path, given: Mapping[str, object]) -> Ticket:
     """
     if beside := [OPTIONS[field] for field, value in given.items() if value is not None]:
         raise BadInputError(f"--from-file holds the whole ticket: leave out {', '.join(beside)}")
-    text = sys.stdin.read(_LARGEST_FILE_BYTES + 1) if str(file) == "-" else file.read_text(errors="replace")
-    if len(text) > _LARGEST_FILE_BYTES:
-        raise BadInputError(f"--from-file {file}: larger than {_LARGEST_FILE_BYTES:,} characters; is it a ticket?")
     try:
-        content = json.loads(text)
+        content = json.loads(_read(file))
+    except RecursionError:
+        raise BadInputError(f"--from-file {file}: nested too deep; is it a ticket?") from None
     except ValueError as error:
         raise BadInputError(f"--from-file {file}: this is not JSON ({error})") from None
     if isinstance(content, dict) and "ticket" in content:
@@ -54,6 +53,19 @@ def ticket_from_file(file: Path, given: Mapping[str, object]) -> Ticket:
         return Ticket.model_validate(content)
     except ValidationError as error:
         raise field_by_field(error) from None
+
+
+def _read(file: Path) -> str:
+    """The text of a file or of the pipe, never more than a ticket can be; what is not UTF-8 becomes question marks."""
+    if str(file) == "-":
+        content = sys.stdin.buffer.read(_LARGEST_FILE_BYTES + 1)
+    else:
+        with file.open("rb") as opened:
+            content = opened.read(_LARGEST_FILE_BYTES + 1)
+    if len(content) > _LARGEST_FILE_BYTES:
+        raise BadInputError(f"--from-file {file}: larger than {_LARGEST_FILE_BYTES:,} bytes; is it a ticket?")
+    # Editors on Windows begin a file with a mark.
+    return content.decode("utf-8-sig", errors="replace")
 
 
 def ticket_from_options(

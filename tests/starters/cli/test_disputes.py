@@ -112,7 +112,11 @@ async def test_a_mistake_names_the_option_its_value_and_what_to_do(
         (json.dumps(plain_ticket(category="mood")), "category mood: choose 'usage_calculation'"),
         (json.dumps(plain_ticket(meters=["API calls"])), "meters.0 API calls: write the meter's name"),
         (json.dumps(plain_ticket(claimed_amount="310.01")), "error: claimed_amount: USD 310.01 is more than"),
-        ("x" * 1_000_001, "larger than 1,000,000 characters"),
+        (json.dumps(plain_ticket(description="\ud800")), "description ?: write it as text, in UTF-8"),
+        ("x" * 1_000_001, "larger than 1,000,000 bytes"),
+        ("[" * 400_000, "nested too deep"),
+        ('{"a":' * 100_000 + "1" + "}" * 100_000, "nested too deep"),
+        ('{"claimed_amount": ' + "9" * 5_000 + "}", "this is not JSON"),
     ],
 )
 async def test_a_file_that_is_no_ticket_is_told_field_by_field(terminal: Terminal, text: str, told: str) -> None:
@@ -120,6 +124,20 @@ async def test_a_file_that_is_no_ticket_is_told_field_by_field(terminal: Termina
 
     assert mistake.exit_code == 2
     assert told in mistake.stderr
+
+
+async def test_a_file_that_is_not_utf_8_is_no_stack_trace_and_a_mark_at_its_beginning_does_no_harm(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    latin, marked = tmp_path / "latin.json", tmp_path / "marked.json"
+    latin.write_bytes(json.dumps(plain_ticket(tenant_id="müller"), ensure_ascii=False).encode("latin-1"))
+    marked.write_text(json.dumps(plain_ticket()), encoding="utf-8-sig")
+
+    garbled = await terminal.types("dispute", "open", "--from-file", str(latin))
+    read = await terminal.types("dispute", "open", "--from-file", str(marked))
+
+    assert (garbled.exit_code, read.exit_code) == (2, 0)
+    assert "tenant_id m\ufffdller: write the customer's id" in garbled.stderr
 
 
 async def test_a_file_holds_the_whole_ticket_and_has_to_be_there(terminal: Terminal) -> None:
