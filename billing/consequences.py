@@ -1,39 +1,49 @@
 """What follows from an invoice's charges: the true-up to a minimum, discounts, tax. When a charge is corrected, so are they.
 
 An issued invoice keeps its lines, not the terms it was made from, so discounts and tax are read from its own lines and only
-what a line does not say (the meters of a discount, an amount that was cut) from the contract. What was billed and what the
+what a line does not say (the meters of a discount, an amount that was cut) from the terms. What was billed and what the
 charges make of it should agree; where they do not, the difference stays with the line and is a doubt to be told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 
-from billing.contracts import Contract, FixedDiscount, PercentDiscount, Terms
+from billing.contracts import FixedDiscount, PercentDiscount, Terms
 from billing.discounts import reductions, tax_on
 from billing.invoices import MINIMUM_COMMITMENT, Invoice, InvoiceLine, LineKind
 from billing.money import Money
 from billing.rate_cards import shared
 
-_REDUCTIONS = (LineKind.DISCOUNT, LineKind.FIXED_DISCOUNT)
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """Amounts by line number, and for discounts and taxes what they are shares of."""
+
+    amounts: dict[int, int]
+    bases: dict[int, int]
 
 
 @dataclass(frozen=True)
 class Consequences:
-    """The lines of `invoice` that follow from its charges; `contract` is the one in force for the period."""
+    """The lines of `invoice` that follow from its charges; `terms` are those in force for the period."""
 
     invoice: Invoice
-    contract: Contract
+    terms: Terms
+
+    def base_of(self, line: InvoiceLine) -> Money:
+        """What a discount was taken from, or a tax put on: what was left of the charges then. Zero for other lines."""
+        return Money(minor=self._made_of({}).bases.get(line.number, 0), currency=self.invoice.currency)
 
     def corrected(self, charges: Mapping[int, int]) -> dict[int, int]:
         """What each line that follows comes to, by number in minor units, when the charges of these numbers are as given.
 
         A minimum that was reached as billed and is not any more comes under the number after the last.
         """
-        billed, correct = self._made_of({}), self._made_of(charges)
+        billed, correct = self._made_of({}).amounts, self._made_of(charges).amounts
         amounts = {
             line.number: line.amount_minor + correct[line.number] - billed[line.number] for line in self._following
         }
@@ -49,7 +59,7 @@ class Consequences:
 
     def doubts(self) -> Iterator[str]:
         """Every line that was billed otherwise than the charges make of it."""
-        made = self._made_of({})
+        made = self._made_of({}).amounts
         for line in self._following:
             if off := line.amount_minor - made[line.number]:
                 billed = Money(minor=line.amount_minor, currency=self.invoice.currency)
@@ -81,17 +91,11 @@ class Consequences:
 
     @cached_property
     def _charges(self) -> tuple[InvoiceLine, ...]:
-        """Every line that discounts and tax are on. Adjustments below them were decided as they are, tax and all."""
-        below = [line.number for line in self.invoice.lines if line.kind in (*_REDUCTIONS, LineKind.TAX)]
-        first = min(below, default=self._next_number)
-        return tuple(
-            line
-            for line in self.invoice.lines
-            if line not in self._following and (line.kind is not LineKind.ADJUSTMENT or line.number < first)
-        )
+        """Every line that discounts and tax are on."""
+        return tuple(line for line in self.invoice.lines if line not in self._following and not line.is_decided)
 
     @cached_property
-    def _terms(self) -> Terms:
+    def _discounting(self) -> Terms:
         """The discounts of the invoice as terms."""
         return Terms(
             currency=self.invoice.currency,
@@ -101,31 +105,32 @@ class Consequences:
 
     def _percentage(self, line: InvoiceLine) -> PercentDiscount:
         percent = ((line.rate or Decimal(0)) * 100).normalize()
-        agreed = (
-            one for one in self.contract.terms.discounts if (one.name, one.percent) == (line.description, percent)
-        )
+        agreed = (one for one in self.terms.discounts if (one.name, one.percent) == (line.description, percent))
         return next(agreed, PercentDiscount(name=line.description, percent=percent))
 
     def _fixed_amount(self, line: InvoiceLine) -> FixedDiscount:
         taken = -line.amount_minor
-        agreed = self.contract.terms.fixed_discounts
-        same = (one for one in agreed if one.name == line.description and one.amount_minor >= taken)
+        same = (one for one in self.terms.fixed_discounts if one.name == line.description and one.amount_minor >= taken)
         return next(same, FixedDiscount(name=line.description, amount_minor=taken))
 
     @property
     def _next_number(self) -> int:
         return max((line.number for line in self.invoice.lines), default=0) + 1
 
-    def _made_of(self, corrected: Mapping[int, int]) -> dict[int, int]:
-        """Amounts by line number, with the true-up that no line holds yet under the number after the last."""
+    def _made_of(self, corrected: Mapping[int, int]) -> _Made:
+        """What follows from the charges, with the true-up that no line holds yet under the number after the last."""
         amounts = {line.number: corrected.get(line.number, line.amount_minor) for line in self._charges}
         true_ups = self._true_up(amounts)
         charges = [(line.meter, amounts[line.number]) for line in self._charges]
         charges += [(None, amount) for amount in true_ups.values()]
-        taken = [one.amount_minor for one in reductions(charges, self._terms)]
-        net = sum(amount for _, amount in charges) + sum(taken)
+        numbers = [line.number for line in (*self._discounts, *self._fixed)]
+        taken = dict(zip(numbers, reductions(charges, self._discounting), strict=True))
+        net = sum(amount for _, amount in charges) + sum(one.amount_minor for one in taken.values())
         taxes = {line.number: tax_on(net, line.rate) for line in self._taxes if line.rate is not None}
-        return true_ups | dict(zip(_numbers((*self._discounts, *self._fixed)), taken, strict=True)) | taxes
+        return _Made(
+            amounts=true_ups | {number: one.amount_minor for number, one in taken.items()} | taxes,
+            bases={number: one.base_minor for number, one in taken.items()} | dict.fromkeys(taxes, net),
+        )
 
     def _true_up(self, amounts: Mapping[int, int]) -> dict[int, int]:
         """What is missing to the minimum: more than was billed by as much as the charges are less."""
@@ -137,11 +142,7 @@ class Consequences:
     @cached_property
     def _above_minimum(self) -> int:
         """By how much the billed fees and usage exceed the agreed minimum; fees count wherever they were billed."""
-        terms, used = self.contract.terms, self._of_kind(LineKind.USAGE)
+        used = self._of_kind(LineKind.USAGE)
         days = used[0].proration if used else (1, 1)
-        fees = sum(shared(fee.amount_minor, *days) for fee in terms.fees)
-        return fees + sum(line.amount_minor for line in used) - shared(terms.minimum_minor or 0, *days)
-
-
-def _numbers(lines: Iterable[InvoiceLine]) -> list[int]:
-    return [line.number for line in lines]
+        fees = sum(shared(fee.amount_minor, *days) for fee in self.terms.fees)
+        return fees + sum(line.amount_minor for line in used) - shared(self.terms.minimum_minor or 0, *days)

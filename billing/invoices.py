@@ -12,8 +12,9 @@ from billing.periods import BillingMonth
 from billing.prices import MeterPrice
 from billing.tenants import MeterName, TenantId
 
-# What the line of a contract's minimum is called.
+# What the line of a contract's minimum is called, and what follows a fee's name where its billing in advance is put right.
 MINIMUM_COMMITMENT = "Minimum commitment"
+AS_BILLED_IN_ADVANCE = ", as billed in advance"
 
 
 class InvoiceStatus(StrEnum):
@@ -66,6 +67,11 @@ class InvoiceLine(BaseModel):
     def proration(self) -> tuple[int, int]:
         """Active days and days of the period; a whole one when the line does not say."""
         return self.active_days if self.active_days is not None else 1, self.period_days or 1
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether it was decided as it stands, such as in a dispute: neither discounts nor tax are on it."""
+        return self.kind is LineKind.ADJUSTMENT and self.service_start is None
 
 
 class Invoice(BaseModel):

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from billing.contracts import Contract, RecurringFee, Terms, Timing
 from billing.discounts import reductions, tax_on
-from billing.invoices import MINIMUM_COMMITMENT, LineKind
+from billing.invoices import AS_BILLED_IN_ADVANCE, MINIMUM_COMMITMENT, LineKind
 from billing.periods import DaySpan
 from billing.prices import MeterPrice
 from billing.rate_cards import MICRO, shared
@@ -200,7 +200,7 @@ def _fees(covered: Sequence[Segment], days: DaySpan, advance_billed: Mapping[str
             yield _fee_line(LineKind.FEE, fee.name, correct, days, active)
     for name, charged in sorted(advance_billed.items()):
         if difference := due.get(name, 0) - charged:
-            yield _fee_line(LineKind.ADJUSTMENT, f"{name}, as billed in advance", difference, days, days.days)
+            yield _fee_line(LineKind.ADJUSTMENT, f"{name}{AS_BILLED_IN_ADVANCE}", difference, days, days.days)
 
 
 def _active_fees(covered: Sequence[Segment]) -> list[tuple[RecurringFee, int]]:

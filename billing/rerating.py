@@ -37,7 +37,7 @@ def assess(
         raise CurrencyMismatchError(
             f"contract {contract.contract_id} is in {contract.currency}, invoice {invoice.number} in {invoice.currency}"
         )
-    restating = _Restating(_reviews(findings, invoice, contract), Consequences(invoice, contract))
+    restating = _Restating(_reviews(findings, invoice, contract), Consequences(invoice, contract.terms))
     valued = tuple(
         finding.model_copy(update={"amount": Money(minor=restating.apply(finding), currency=invoice.currency)})
         for finding in findings

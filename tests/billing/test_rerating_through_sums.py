@@ -147,7 +147,14 @@ def test_an_adjustment_that_was_decided_is_neither_discounted_nor_taxed_again() 
     contract = held(terms(prices=(price(),), tax=tax("0.19")))
     right = issued(billed(contract, used={METER: 1_000}))
     decided = right.lines[0].model_copy(
-        update={"number": 3, "meter": None, "kind": LineKind.ADJUSTMENT, "amount_minor": -150, "applied_price": None}
+        update={
+            "number": 3,
+            "meter": None,
+            "kind": LineKind.ADJUSTMENT,
+            "amount_minor": -150,
+            "applied_price": None,
+            "service_start": None,
+        }
     )
     invoice = Invoice.model_validate(
         right.model_dump() | {"lines": (*right.lines, decided), "total_minor": right.total_minor - 150}
