@@ -111,7 +111,7 @@ class DisputeWatch(DisputeDesk):
         self.hand_overs += 1
         self.post(self.write_to_operators(f"handed-over-{self.hand_overs}", Role.LEAD, notice))
         await wait_for(lambda: self.repaired or (self.overtaken() and not self.committed))
-        self.needs_human = False
+        self.needs_human, self.repaired = False, True
         if not self.committed:
             await self.customer_has_answered()
 

@@ -2,17 +2,23 @@
 
 import asyncio
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 from temporalio.client import WorkflowUpdateFailedError
 
+from activities.ports import ApprovalDesk
 from adapters.policies import Policies
 from adapters.postgres.approvals import Approvals as ApprovalBook
 from billing.authority import Role
-from billing.cases import DeEscalation, Ending, Judgement, Question, Stage, Verdict
+from billing.cases import DeEscalation, Ending, Judgement, PendingApproval, Question, Stage, Verdict
 from billing.disputes import Category, Resolution, Severity
+from billing.failures import BillingFailure, FailureCode
 from billing.money import Money
-from tests.workflows.office import CaseInHand, Office
+from tests.fixtures.temporal import CaseClock
+from tests.workflows.office import CaseInHand, Office, an_office
 from workflows.dispute import Dispute
 
 
@@ -155,6 +161,34 @@ async def test_a_no_stays_a_no_while_the_customer_is_asked(office: Office) -> No
 
     assert (await case.story()).stage is Stage.JUDGE
     assert office.provider.credits == []
+
+
+class DeskThatIsMoved:
+    """Satisfies ApprovalDesk, except that no question can be asked there."""
+
+    def __init__(self, desk: ApprovalDesk) -> None:
+        self._desk = desk
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._desk, name)
+
+    def ask(self, *question: Any) -> PendingApproval:
+        raise BillingFailure(FailureCode.INVALID, "nobody sits here")
+
+
+async def test_a_question_that_cannot_be_asked_is_not_waited_for_once_it_need_not_be(
+    engine: Engine, case_clock: CaseClock, tmp_path: Path
+) -> None:
+    desk = DeskThatIsMoved(ApprovalBook(engine, Policies(engine)))
+    async with an_office(engine, case_clock, tmp_path, desk=desk) as office:
+        acme = office.world.tenant("acme", duplicated=100)
+        case = await office.opens(acme, disputed="10.00", security_concern=True)
+        handed_over = await case.story()
+
+        await case.does(Dispute.de_escalate, BACK)
+
+        assert handed_over.next_step == "a person repairs: nobody sits here"
+        assert await case.ending() is Ending.CREDITED
 
 
 async def becomes(case: CaseInHand, escalated: bool) -> None:
