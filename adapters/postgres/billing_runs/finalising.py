@@ -27,10 +27,9 @@ from billing.month_end import Outcome, Shard, ShardResult, case_id, invoice_op_k
 
 _DRAFTS = text(f"""
     select invoice.invoice_id, invoice.tenant_id, invoice.legal_entity_id, invoice.currency, invoice.total_minor,
-        party.party_id
+        {parties.id_in_sql(parties.OF_TENANT)} as party_id
     from invoices as invoice
     join tenants as tenant on tenant.tenant_id = invoice.tenant_id
-    left join parties as party on party.sha256 = {parties.sha256_in_sql(parties.OF_TENANT)}
     where invoice.tenant_id between :first and :last and invoice.period = :period and invoice.kind = 'usage'
         and invoice.run_id = :run_id and invoice.status = 'draft'
     order by invoice.legal_entity_id, invoice.tenant_id

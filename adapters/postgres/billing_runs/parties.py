@@ -23,8 +23,13 @@ OF_ENTITY = """
 
 
 def sha256_in_sql(party: str) -> str:
-    """The expression that hashes a party's JSON."""
-    return f"encode(sha256(convert_to(cast({party} as text), 'UTF8')), 'hex')"
+    """The expression that hashes a party's JSON, of the index's own type: another one would not find its way into it."""
+    return f"cast(encode(sha256(convert_to(cast({party} as text), 'UTF8')), 'hex') as char(64))"
+
+
+def id_in_sql(party: str) -> str:
+    """The expression that finds a party's id by its hash, one look into the index each; null while it is not kept."""
+    return f"(select kept.party_id from parties as kept where kept.sha256 = {sha256_in_sql(party)})"  # noqa: S608
 
 
 _ADD_TENANTS = text(f"""
@@ -43,9 +48,8 @@ _ADD_ENTITIES = text(f"""
 """)  # noqa: S608 - the expressions above
 
 _ENTITIES = text(f"""
-    select entity.entity_id, entity.number_prefix, party.party_id
-    from legal_entities as entity join parties as party on party.sha256 = {sha256_in_sql(OF_ENTITY)}
-    where entity.entity_id = any(:entities)
+    select entity.entity_id, entity.number_prefix, {id_in_sql(OF_ENTITY)} as party_id
+    from legal_entities as entity where entity.entity_id = any(:entities)
 """)  # noqa: S608 - the expressions above
 
 

@@ -38,7 +38,7 @@ _STILL_NEEDS = {
 _CUT = """
     select min(tenant_id) as first, max(tenant_id) as last from (
         select tenant_id, (row_number() over (order by tenant_id) - 1) / :size as range
-        from ({tenants} order by tenant_id limit :size * :count) as tenants
+        from ({tenants} order by tenant_id limit :most) as tenants
     ) as numbered
     group by range order by range
 """
@@ -74,5 +74,5 @@ def _cut(
     connection: Connection, tenants: str, parameters: dict[str, object], size: int, after: str, count: int
 ) -> tuple[Shard, ...]:
     cut = text(_CUT.format(tenants=tenants))
-    rows = connection.execute(cut, parameters | {"after": after, "size": size, "count": count})
+    rows = connection.execute(cut, parameters | {"after": after, "size": size, "most": size * count})
     return tuple(Shard(first=row.first, last=row.last) for row in rows)

@@ -14,6 +14,7 @@ from adapters.postgres.billing_runs import finalising, ranges, reports
 from adapters.postgres.billing_runs.bounds import flag_spikes
 from adapters.postgres.billing_runs.differences import differences
 from adapters.postgres.billing_runs.drafts import drop_drafts
+from adapters.postgres.billing_runs.planning import planned_anew
 from adapters.postgres.billing_runs.preflight import preflight
 from adapters.postgres.billing_runs.register import Run, find_run, newest_run, open_run, still_works
 from adapters.postgres.billing_runs.shard_work import rate_shard, rated
@@ -72,7 +73,7 @@ class PostgresBillingRuns:
         for last_try in (*[False] * (TRIES - 1), True):
             heartbeat(f"rating {shard.first} to {shard.last}")
             try:
-                with transaction(self._snapshots) as connection:
+                with transaction(self._snapshots) as connection, planned_anew(connection):
                     lines = rate_shard(connection, run, shard, self._shelf)
                     return rated(connection, run, shard, lines)
             except BillingFailure as failure:
@@ -89,7 +90,7 @@ class PostgresBillingRuns:
     def finalise(self, run_id: str, shard: Shard, now: datetime, heartbeat: Heartbeat) -> ShardResult:
         run = self._find(run_id)
         heartbeat(f"finalising {shard.first} to {shard.last}")
-        with transaction(self._engine) as connection:
+        with transaction(self._engine) as connection, planned_anew(connection):
             finalising.finalise(connection, run, shard, now)
             return finalising.issued(connection, run, shard)
 

@@ -23,7 +23,7 @@ from adapters.postgres.tables import (
 from adapters.postgres.tenants import record_contracts
 from billing.contracts import Contract, RecurringFee, Tax, Terms
 from billing.holds import HeldEffect, HoldOrder
-from billing.month_end import BillingRun, RunOrder, Shard, ShardResult
+from billing.month_end import BillingRun, RunOrder, Shard, ShardResult, over_since
 from billing.policy.month_end import MonthEndPolicy
 from billing.policy.standard import MONTH_END
 from billing.prices import MeterPrice, PriceTier
@@ -113,6 +113,11 @@ class House:
         with self.engine.begin() as connection:
             record_contracts(connection, [contract])
 
+    def contract_again(self, tenant_id: str, terms: Terms) -> None:
+        """Other terms instead of those agreed."""
+        self.run("delete from contracts where tenant_id = :tenant_id", tenant_id=tenant_id)
+        self.contract(tenant_id, terms)
+
     def used(self, tenant_id: str, quantity: str | int, meter: str = "api_calls", day: str = "2026-10-05") -> None:
         """A day's roll-up."""
         start = datetime.fromisoformat(f"{day}T00:00+00:00")
@@ -129,11 +134,17 @@ class House:
             },
         )
 
-    def issued(self, tenant_id: str, total_minor: int, period: str = "2026-09", **changes: Any) -> str:
-        """A document of an earlier month with one fee line."""
+    def issued(
+        self,
+        tenant_id: str,
+        total_minor: int,
+        period: str = "2026-09",
+        line: dict[str, Any] | None = None,
+        **changes: Any,
+    ) -> str:
+        """A document of an earlier month with one line, a fee unless said otherwise."""
         row = {
             "invoice_id": f"old-{period}-{tenant_id}",
-            "number": f"OLD-{period}-{tenant_id}",
             "tenant_id": tenant_id,
             "period": period,
             "status": "paid",
@@ -142,10 +153,22 @@ class House:
             "issued_at": NOW,
         }
         row |= changes
+        row["number"] = f"OLD-{row['invoice_id']}"
         self._write(insert(invoices), row)
-        line = {"invoice_id": row["invoice_id"], "number": 1, "description": "Fee", "quantity": 1, "kind": "fee"}
-        self._write(insert(invoice_lines), line | {"amount_minor": row["total_minor"]})
+        usual = {"invoice_id": row["invoice_id"], "number": 1, "description": "Fee", "quantity": 1, "kind": "fee"}
+        self._write(insert(invoice_lines), usual | {"amount_minor": row["total_minor"]} | (line or {}))
         return str(row["invoice_id"])
+
+    def credit(self, tenant_id: str, amount_minor: int, name: str, destination: str = "next_invoice") -> str:
+        """A booked credit on an earlier document, with the case and the effect that it needs."""
+        earlier = len(self.rows("select * from credits"))
+        case, month = f"dispute/{name}", f"2025-{earlier + 1:02}"
+        on = self.issued(tenant_id, 1_000_00, period=month, invoice_id=f"for-{name}")
+        shared = {"case": case, "name": name, "tenant": tenant_id, "on": on, "minor": amount_minor, "to": destination}
+        self.run(_DISPUTE, **shared)
+        self.run(_CREDIT_EFFECT, **shared)
+        self.run(_CREDIT, **shared)
+        return f"CR-{name}"
 
     def hold(self, **cover: str) -> str:
         order = HoldOrder(effect=HeldEffect.INVOICING, reason="a repair is under way", by=FINANCE, **cover)
@@ -158,7 +181,9 @@ class House:
     # -- the run -----------------------------------------------------------------------------------------------------
 
     def open(self, name: str = "first", period: str = PERIOD, **order: Any) -> BillingRun:
-        return self.runs.open(RunOrder(period=period, requested_by=FINANCE, **order), name, self.policy, NOW)
+        """On the first of the next month, at six."""
+        now = over_since(period, "UTC") + timedelta(hours=6)
+        return self.runs.open(RunOrder(period=period, requested_by=FINANCE, **order), name, self.policy, now)
 
     def rate(self, run: BillingRun, shard: Shard = EVERYBODY) -> ShardResult:
         return self.runs.rate(run.run_id, shard, still)
@@ -204,7 +229,9 @@ class House:
         return {row["tenant_id"]: row["total_minor"] for row in found}
 
     def numbers(self) -> list[str]:
-        return self.column("select number from invoices where number is not null order by number")
+        return self.column(
+            "select number from invoices where run_id is not null and number is not null order by number"
+        )
 
     def entry(self, run: BillingRun, tenant_id: str) -> dict[str, Any]:
         asked = "select * from run_entries where run_id = :run_id and tenant_id = :tenant_id"
@@ -215,6 +242,23 @@ class House:
         with self.engine.begin() as connection:
             connection.execute(statement, rows)
 
+
+_DISPUTE = """
+    insert into disputes (case_id, ticket_id, tenant_id, period, category, meters, invoice_id, disputed_minor, currency,
+        severity, ticket, opened_at, ending, closed_at)
+    values (:case, :name, :tenant, '2026-08', 'pricing', '{api_calls}', :on, 1, 'USD', 'low', '{}', now(), 'credited', now())
+"""
+_CREDIT_EFFECT = """
+    insert into effects (op_key, kind, case_id, tenant_id, state, request, request_sha256, amount_minor, currency,
+        provider_id)
+    values (:case || '/credit', 'credit', :case, :tenant, 'confirmed', '{}', repeat('0', 64), :minor, 'USD', 'cbtxn_1')
+"""
+_CREDIT = """
+    insert into credits (credit_id, tenant_id, amount_minor, currency, reason, reference_id, step, created_by, case_id,
+        invoice_id, destination, goodwill, op_key, provider_id, created_at)
+    values ('CR-' || :name, :tenant, :minor, 'USD', 'because', :name, 'r1.1', 'runbook', :case, :on, :to, false,
+        :case || '/credit', 'cbtxn_1', now())
+"""
 
 METERS = (("api_calls", "API calls"), ("storage", "Storage in GB"), ("speech_seconds", "Speech"))
 

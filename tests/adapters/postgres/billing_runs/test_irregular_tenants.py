@@ -1,0 +1,327 @@
+"""Tenants that are not plain: split periods, pauses, anchors, late usage, days not rolled up, fees in advance.
+
+Whatever way a shard is read, the documents say what the pure bill says.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import insert
+
+from adapters.postgres.partitions import make_months
+from adapters.postgres.tables import late_usage, rollup_dirty, usage_events
+from adapters.postgres.tenants import Tenants
+from billing.contracts import FixedDiscount, PercentDiscount, RecurringFee, Tax, Terms, Timing
+from billing.invoicing import Bill, bill, segments
+from billing.month_end import Outcome
+from billing.periods import service_days
+from billing.prices import MeterPrice, PriceTier, Scheme
+from billing.rate_cards import micro
+from tests.adapters.postgres.billing_runs.world import API_CALLS, NOW, PERIOD, STORAGE, USUAL, House
+
+NOVEMBER = "2026-11"
+FEE = RecurringFee(name="Seat", amount_minor=310_00)
+SEATS_AHEAD = Terms(currency="USD", fees=(FEE.model_copy(update={"timing": Timing.ADVANCE}),), prices=(API_CALLS,))
+CALLS = Terms(currency="USD", prices=(API_CALLS,))
+THOUSAND_FREE = Terms(currency="USD", prices=(API_CALLS.model_copy(update={"included": Decimal(1_000)}),), fees=(FEE,))
+
+
+class Events:
+    """Raw usage beside the roll-ups, as loading leaves it."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        with house.engine.begin() as connection:
+            make_months(connection, date(2026, 9, 1), date(2026, 12, 1))
+
+    def arrived(
+        self, tenant_id: str, at: str, quantity: int, *, late_for: str | None = None, rolled_up: bool = False
+    ) -> None:
+        moment, event_id = datetime.fromisoformat(at), uuid4()
+        event = {"event_id": event_id, "tenant_id": tenant_id, "event_time": moment, "meter": "api_calls"}
+        event |= {"quantity": quantity, "route": "/", "trace_id": uuid4(), "api_key_id": "key-1"}
+        day = moment.astimezone(ZoneInfo("Europe/Berlin")).date()
+        with self.house.engine.begin() as connection:
+            connection.execute(insert(usage_events).values(event))
+            if late_for:
+                late = {name: event[name] for name in ("event_id", "event_time", "tenant_id", "meter", "quantity")}
+                connection.execute(insert(late_usage).values(late | {"period": late_for}))
+            if not rolled_up:
+                connection.execute(insert(rollup_dirty).values(tenant_id=tenant_id, meter="api_calls", day=day))
+        if rolled_up:
+            self.house.used(tenant_id, quantity, day=f"{day}")
+
+
+@pytest.fixture
+def events(house: House) -> Events:
+    return Events(house)
+
+
+# -- contracts ------------------------------------------------------------------------------------------------------
+
+
+def test_half_a_month_costs_half(house: House) -> None:
+    """Mid-cycle upgrade: 15 of 30 days of $1,000 are $500.00 (B1)."""
+    terms = Terms(currency="USD", fees=(RecurringFee(name="Plan", amount_minor=1_000_00),))
+    house.tenant("acme", terms=None)
+    house.contract("acme", terms, starts="2026-09-16T00:00+02:00")
+
+    house.billed(period="2026-09")
+
+    assert house.totals("2026-09") == {"acme": 500_00}
+
+
+def test_a_split_period_rates_like_a_whole_one(house: House) -> None:
+    house.tenant("whole")
+    house.tenant("split", terms=None)
+    house.contract("split", USUAL, ends="2026-10-13T00:00+02:00")
+    house.contract("split", USUAL, starts="2026-10-13T00:00+02:00")
+    for tenant_id in ("whole", "split"):
+        house.used(tenant_id, 700, day="2026-10-03")
+        house.used(tenant_id, "55.25", "storage", day="2026-10-29")
+
+    house.billed()
+
+    assert house.lines("split") == house.lines("whole")
+    assert len(set(house.column("select digest from run_entries"))) == 1
+
+
+def test_usage_is_billed_under_the_contract_of_its_day(house: House) -> None:
+    dear = Terms(currency="USD", prices=(API_CALLS.model_copy(update={"tiers": (PriceTier(unit_amount=Decimal(7)),)}),))
+    house.tenant("acme", terms=None)
+    house.contract("acme", CALLS, ends="2026-10-16T00:00+02:00")
+    house.contract("acme", dear, starts="2026-10-16T00:00+02:00")
+    house.used("acme", 100, day="2026-10-15")
+    house.used("acme", 100, day="2026-10-16")
+
+    house.billed()
+
+    assert [line[3] for line in house.lines("acme")] == [50, 700]
+
+
+def test_a_pause_takes_its_days_off(house: House) -> None:
+    house.tenant("acme", terms=None)
+    house.contract("acme", Terms(currency="USD", fees=(FEE,)), pauses=({"first": "2026-10-11", "end": "2026-10-21"},))
+
+    house.billed()
+
+    assert house.totals() == {"acme": 210_00}
+    (line,) = house.rows("select active_days, period_days from invoice_lines")
+    assert (line["active_days"], line["period_days"]) == (21, 31)
+
+
+@pytest.mark.parametrize(
+    ("anchor_day", "day", "billed"),
+    [(15, "2026-09-14", False), (15, "2026-09-15", True), (15, "2026-10-14", True), (15, "2026-10-15", False),
+     (31, "2026-09-30", True), (31, "2026-10-30", True), (31, "2026-10-31", False), (1, "2026-10-31", True)],
+)  # fmt: skip
+def test_a_period_runs_from_anchor_to_anchor(house: House, anchor_day: int, day: str, billed: bool) -> None:
+    house.tenant("acme", CALLS, anchor_day=anchor_day)
+    house.tenant("usual")
+    house.used("acme", 200, day=day)
+
+    house.billed()
+
+    assert ("acme" in house.totals()) is billed
+
+
+# -- usage that is not in the roll-ups ------------------------------------------------------------------------------
+
+
+def test_days_that_wait_to_be_rolled_up_are_counted_from_the_events(house: House, events: Events) -> None:
+    house.tenant("acme", CALLS)
+    events.arrived("acme", "2026-10-05T12:00+02:00", 400, rolled_up=True)
+    events.arrived("acme", "2026-10-05T13:00+02:00", 200)
+    events.arrived("acme", "2026-10-06T00:30+02:00", 1_000)
+    events.arrived("acme", "2026-11-01T00:00+01:00", 5_000)
+
+    house.billed()
+
+    assert house.totals() == {"acme": 800}
+
+
+def test_usage_that_came_after_the_closing_waits_for_the_next_bill_and_is_rated_with_its_own_month(
+    house: House, events: Events
+) -> None:
+    house.tenant("acme", THOUSAND_FREE)
+    events.arrived("acme", "2026-10-05T12:00+02:00", 900, rolled_up=True)
+    events.arrived("acme", "2026-10-06T12:00+02:00", 300, late_for=PERIOD, rolled_up=True)
+    events.arrived("acme", "2026-10-07T12:00+02:00", 50, late_for=PERIOD)
+
+    house.billed()
+    events.arrived("acme", "2026-11-07T12:00+01:00", 1_000, rolled_up=True)
+    house.billed("november", period=NOVEMBER)
+
+    assert house.lines("acme")[1] == ("usage", "API calls", Decimal(900), 0)
+    assert house.lines("acme", NOVEMBER)[1:] == [
+        ("usage", "API calls", Decimal(1_000), 0),
+        ("late_usage", f"API calls of {PERIOD}, reported late", Decimal(350), 125),
+    ]
+    assert house.column("select distinct billed_on from late_usage") == [f"inv-{NOVEMBER}-acme"]
+
+
+def test_late_usage_is_billed_once_and_later_lateness_goes_on_from_there(house: House, events: Events) -> None:
+    house.tenant("acme", THOUSAND_FREE)
+    events.arrived("acme", "2026-09-05T12:00+02:00", 900, rolled_up=True)
+    house.billed("september", period="2026-09")
+    events.arrived("acme", "2026-09-06T12:00+02:00", 100, late_for="2026-09")
+
+    house.billed()
+    events.arrived("acme", "2026-09-07T12:00+02:00", 100, late_for="2026-09")
+    house.billed("november", period=NOVEMBER)
+
+    assert house.lines("acme")[-1][2:] == (Decimal(100), 0)
+    assert house.lines("acme", NOVEMBER)[-1][2:] == (Decimal(100), 50)
+
+
+def test_late_usage_of_a_month_without_any_document_is_rated_with_the_contract_of_that_month(
+    house: House, events: Events
+) -> None:
+    house.tenant("acme", CALLS)
+    events.arrived("acme", "2026-09-05T12:00+02:00", 600, late_for="2026-09")
+
+    house.billed()
+
+    assert house.lines("acme") == [("late_usage", "API calls of 2026-09, reported late", Decimal(600), 300)]
+
+
+def test_late_usage_on_a_draft_that_was_taken_away_is_billed_again(house: House, events: Events) -> None:
+    house.tenant("acme", CALLS)
+    events.arrived("acme", "2026-09-05T12:00+02:00", 600, late_for="2026-09")
+    run = house.open()
+    house.rate(run)
+
+    house.runs.abandon(run.run_id, "wrong prices", NOW)
+
+    assert house.column("select billed_on from late_usage") == [None]
+    house.billed("second")
+    assert house.totals() == {"acme": 300}
+
+
+# -- fees in advance ------------------------------------------------------------------------------------------------
+
+
+def test_a_fee_in_advance_is_billed_once_for_each_month(house: House) -> None:
+    house.tenant("acme", SEATS_AHEAD)
+
+    house.billed()
+    house.billed("november", period=NOVEMBER)
+
+    assert [line[:2] for line in house.lines("acme")] == [("fee", "Seat"), ("fee_in_advance", "Seat")]
+    assert [line[:2] for line in house.lines("acme", NOVEMBER)] == [("fee_in_advance", "Seat")]
+    assert house.totals() == {"acme": 620_00}
+
+
+def test_what_was_billed_in_advance_for_days_without_service_is_given_back(house: House) -> None:
+    house.tenant("acme", SEATS_AHEAD)
+    house.billed()
+    house.run("update contracts set ends = '2026-11-11T00:00+01:00'")
+
+    house.billed("november", period=NOVEMBER)
+
+    (line,) = house.lines("acme", NOVEMBER)
+    assert (line[0], line[3]) == ("adjustment", 103_33 - 310_00)
+
+
+# -- at random ------------------------------------------------------------------------------------------------------
+
+ZONES = ("Europe/Berlin", "America/New_York", "Asia/Tokyo", "Pacific/Auckland")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_books_say_what_the_pure_bill_says(house: House, seed: int) -> None:
+    chance = random.Random(seed)
+    usage = {tenant_id: _random_tenant(house, tenant_id, chance) for tenant_id in (f"t-{n:02}" for n in range(25))}
+
+    run = house.open()
+    house.rate(run)
+
+    for tenant_id, used in usage.items():
+        entry = house.entry(run, tenant_id)
+        expected = _pure(house, tenant_id, used)
+        if entry["outcome"] != Outcome.RATED:
+            assert expected is None or not expected.lines, entry
+            continue
+        assert expected is not None
+        assert house.lines(tenant_id) == [
+            (line.kind.value, line.description, Decimal(line.quantity) / 10**6, line.amount_minor)
+            for line in expected.lines
+        ]
+        assert entry["total_minor"] == expected.total_minor == sum(line[3] for line in house.lines(tenant_id))
+
+
+def _random_tenant(house: House, tenant_id: str, chance: random.Random) -> dict[date, dict[str, int]]:
+    """Puts a tenant with contracts and usage in the books; answers the usage by local day, in millionths."""
+    zone, anchor = chance.choice(ZONES), chance.choice((1, 1, 5, 15, 31))
+    house.tenant(tenant_id, terms=None, zone=zone, anchor_day=anchor)
+    days = service_days(PERIOD, anchor)
+    edges = sorted(chance.sample(range(1, days.days), chance.choice((0, 0, 1, 2))))
+    starts = [days.first - timedelta(days=400), *(days.first + timedelta(days=edge) for edge in edges)]
+    terms = _random_terms(chance)
+    for start, end in zip(starts, [*starts[1:], None], strict=True):
+        terms = terms if chance.random() < 0.3 else _random_terms(chance)
+        pauses = ({"first": days.first + timedelta(days=3), "end": days.first + timedelta(days=9)},)
+        house.contract(
+            tenant_id,
+            terms,
+            _midnight(start, zone),
+            end and _midnight(end, zone),
+            pauses=pauses * chance.choice((0, 0, 1)),
+        )
+    used: dict[date, dict[str, int]] = {}
+    for offset in chance.sample(range(days.days), chance.randrange(6)):
+        day, meter = days.first + timedelta(days=offset), chance.choice(("api_calls", "storage"))
+        quantity = Decimal(chance.randrange(10**9)) / chance.choice((1, 1_000, 10**6))
+        house.used(tenant_id, f"{quantity:f}", meter, f"{day}")
+        used[day] = {meter: micro(quantity)}
+    return used
+
+
+def _random_terms(chance: random.Random) -> Terms:
+    storage = chance.choice((STORAGE, STORAGE.model_copy(update={"scheme": Scheme.VOLUME, "minimum_minor": 500})))
+    calls = MeterPrice(
+        meter="api_calls",
+        included=Decimal(chance.choice((0, 500))),
+        tiers=(PriceTier(unit_amount=Decimal(chance.randrange(1, 200)) / 1_000, flat_minor=chance.choice((0, 3))),),
+        maximum_minor=chance.choice((None, 9_000_00)),
+    )
+    return Terms(
+        currency="USD",
+        fees=(RecurringFee(name="Plan", amount_minor=chance.randrange(1, 99_999)),) * chance.choice((0, 1, 1)),
+        prices=(calls, storage),
+        discounts=(PercentDiscount(name="Loyal", percent=Decimal(chance.randrange(1, 40))),) * chance.choice((0, 1)),
+        fixed_discounts=(FixedDiscount(name="Voucher", amount_minor=1_00),) * chance.choice((0, 1)),
+        minimum_minor=chance.choice((None, 50_00)),
+        tax=chance.choice((None, Tax(name="VAT", rate=Decimal("0.19")))),
+    )
+
+
+def _pure(house: House, tenant_id: str, used: dict[date, dict[str, int]]) -> Bill | None:
+    tenant = Tenants(house.engine).find(tenant_id)
+    assert tenant is not None
+    contracts = Tenants(house.engine).contracts(tenant_id)
+    days, following = service_days(PERIOD, tenant.anchor_day), service_days(NOVEMBER, tenant.anchor_day)
+    covered = segments(contracts, days, tenant.zone)
+    shares: list[dict[str, int]] = [{} for _ in covered]
+    for day, quantities in used.items():
+        share = next(share for share, segment in zip(shares, covered, strict=True) if day in segment.days)
+        for meter, quantity in quantities.items():
+            share[meter] = share.get(meter, 0) + quantity
+    return bill(
+        covered,
+        days,
+        shares,
+        following=segments(contracts, following, tenant.zone),
+        following_days=following,
+        labels={"api_calls": "API calls", "storage": "Storage in GB"},
+    )
+
+
+def _midnight(day: date, zone: str) -> str:
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC).isoformat()
