@@ -7,7 +7,7 @@ Amounts are minor units. Nothing nets: an amount too high on one invoice never e
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -86,7 +86,10 @@ class Theirs:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One difference as it goes on record: where, by how much, whether it may be so, and what would repair it."""
+    """One difference as it goes on record: where, by how much, whether it may be so, and what would repair it.
+
+    Amounts are what each side bills by it, 0 for what is a draft or void; None where there is nothing on that side.
+    """
 
     difference: Difference
     tenant_id: str | None
@@ -245,7 +248,8 @@ def _missing_in_books(theirs: Theirs) -> Found:
 def _duplicate(ours: Ours, theirs: Theirs) -> Found:
     repair = DUPLICATE_REPAIRS[theirs.status]
     detail = f"a second invoice for {ours.invoice_id}, {theirs.status}"
-    return _found(Difference.DUPLICATE, ours, theirs, within=False, detail=detail, repair=repair)
+    found = _found(Difference.DUPLICATE, ours, theirs, within=False, detail=detail, repair=repair)
+    return replace(found, currency=theirs.currency, internal_minor=None)
 
 
 def _found(
@@ -258,8 +262,8 @@ def _found(
         invoice_id=ours.invoice_id if ours else None,
         provider_invoice_id=theirs.provider_invoice_id if theirs else None,
         currency=one.currency if one else None,
-        internal_minor=ours.total_minor if ours else None,
-        provider_minor=theirs.net_minor if theirs else None,
+        internal_minor=(ours.total_minor if _is_live(ours) else 0) if ours else None,
+        provider_minor=(theirs.net_minor if theirs.status in LIVE else 0) if theirs else None,
         tolerance_minor=None,
         within_tolerance=within,
         detail=detail,
