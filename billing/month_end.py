@@ -172,6 +172,17 @@ class BatchResult(_Record):
         return self.done + len(self.left)
 
 
+class LeftBehind(_Record):
+    """What an errand could not be done for: how many documents, and the first of them."""
+
+    count: int = 0
+    first: tuple[LeftDocument, ...] = ()
+
+    def and_also(self, left: tuple[LeftDocument, ...], *, listed_at_most: int) -> Self:
+        """The same with more documents."""
+        return type(self)(count=self.count + len(left), first=(*self.first, *left)[:listed_at_most])
+
+
 class Parking(_Message):
     """A person takes a tenant's draft out of a run before it is finalised."""
 

@@ -23,7 +23,7 @@ from billing import run_letters
 from billing.authority import RUNBOOK, Role
 from billing.failures import FailureCode
 from billing.holds import HeldEffect
-from billing.month_end import BatchResult, Ending, Outcome, RunOrder, ShardOrder, ShardResult, Stage
+from billing.month_end import Ending, LeftBehind, Outcome, RunOrder, ShardOrder, ShardResult, Stage
 from billing.policy.month_end import Errand
 from billing.wording import counted, listed, written
 from workflows.blocks.steps import BULK, DELIVERY, DOCUMENTS_OUT, RECORD, code_of, step, words_of
@@ -166,6 +166,7 @@ class MonthEnd(MonthEndReview):
     async def _finalise(self) -> None:
         """Issue every draft. From the release on nothing is cancelled any more."""
         self.committed = True
+        self.enter(Stage.FINALISE, "number and issue the drafts")
         await self.no_hold(HeldEffect.INVOICING)
         drafts = self.report.invoices if self.report else 0
         self.enter(Stage.FINALISE, "number and issue the drafts", total=drafts)
@@ -183,35 +184,37 @@ class MonthEnd(MonthEndReview):
 
     async def _push(self) -> None:
         """Bring every document to the provider; what it does not take is tried again, then left for a person."""
-        pauses = iter(self.billing_run.policy.push_again_after)
+        pauses = self.billing_run.policy.push_again_after
         while True:
-            before, known = self.left_count, self.left
             await self._run(Errand.PUSH, Stage.PUSH, "bring the documents to the payment provider", self._push_batch)
-            pause = next(pauses, None)
-            if self.left_count == before or pause is None:
+            if Errand.PUSH not in self.left or not self.left[Errand.PUSH].count or self.pushes >= len(pauses):
                 return
-            again = workflow.now() + pause
+            again = workflow.now() + pauses[self.pushes]
+            self.pushes += 1
             self.note(f"those are tried again {again:%a %d %b %H:%M} UTC")
-            self.left_count, self.left = before, known
             await wait_until(again, lambda: False, name=f"push what is left again {again:%a %d %b %H:%M} UTC")
 
     async def _deliver(self) -> None:
         if Errand.DELIVER in self.billing_run.policy.errands:
+            self.enter(Stage.DELIVER, "send the invoices by email")
             await self.no_hold(HeldEffect.INVOICE_DELIVERY)
         await self._run(Errand.DELIVER, Stage.DELIVER, "send the invoices by email", self._deliver_batch)
 
     async def _run(
         self, errand: Errand, stage: Stage, doing: str, work: Callable[[ShardOrder], Awaitable[int]]
     ) -> None:
+        """Run an errand for every document that needs it; what an earlier try left behind is counted anew."""
         if errand not in self.billing_run.policy.errands:
             return
         self.committed = True
-        before = self.left_count
+        if not self.after:
+            self.left[errand] = LeftBehind()
         self.enter(stage, doing, total=await self._waiting(errand))
         await self.through_all(work, self.billing_run.policy.batches_at_once, errand)
         if self.done:
             self.note(f"{stage}: {counted(self.done, 'document')}")
-        self.tell_left(stage, before)
+        if left := self.left[errand].count:
+            self.note(f"{stage}: {counted(left, 'document')} left behind")
 
     async def _waiting(self, errand: Errand) -> int:
         page = Page(run_id=self.run_id, after="", count=0, errand=errand)
@@ -220,20 +223,25 @@ class MonthEnd(MonthEndReview):
         )
 
     async def _print_batch(self, work: ShardOrder) -> int:
-        return await self._batch(lambda: step(Documents.print, work, allowance=BULK, summary=f"print {_of(work)}"))
+        printing = f"print {_of(work)}"
+        return self.count_left(
+            Errand.PRINT,
+            await self.with_help(lambda: step(Documents.print, work, allowance=BULK, summary=printing)),
+        )
 
     async def _push_batch(self, work: ShardOrder) -> int:
-        return await self._batch(
-            lambda: step(InvoicePushing.push, work, allowance=DOCUMENTS_OUT, summary=f"push {_of(work)}")
+        pushing = f"push {_of(work)}"
+        return self.count_left(
+            Errand.PUSH,
+            await self.with_help(lambda: step(InvoicePushing.push, work, allowance=DOCUMENTS_OUT, summary=pushing)),
         )
 
     async def _deliver_batch(self, work: ShardOrder) -> int:
-        return await self._batch(
-            lambda: step(Documents.deliver, work, allowance=DELIVERY, summary=f"deliver {_of(work)}")
+        delivering = f"deliver {_of(work)}"
+        return self.count_left(
+            Errand.DELIVER,
+            await self.with_help(lambda: step(Documents.deliver, work, allowance=DELIVERY, summary=delivering)),
         )
-
-    async def _batch(self, attempt: Callable[[], Awaitable[BatchResult]]) -> int:
-        return self.count_left(await self.with_help(attempt))
 
     async def _reconcile(self) -> None:
         self.enter(Stage.RECONCILE, "compare our books with the provider's")

@@ -20,7 +20,7 @@ from billing.month_end import (
     BillingRun,
     Ending,
     Instruction,
-    LeftDocument,
+    LeftBehind,
     Parking,
     Progress,
     RunOrder,
@@ -30,6 +30,7 @@ from billing.month_end import (
     case_id,
     workflow_id,
 )
+from billing.policy.month_end import Errand
 from billing.run_reports import RunReport
 from workflows.blocks.approval import ApprovalGate
 from workflows.blocks.case import Runbook
@@ -54,9 +55,11 @@ class Carried(BaseModel):
     total: int
     rated: ShardResult
     report: RunReport | None
-    left: tuple[LeftDocument, ...]
-    left_count: int
+    left: dict[Errand, LeftBehind]
+    pushes: int
     paused: Instruction | None
+    cancelled: Instruction | None
+    committed: bool
     hand_overs: int
     unsent: tuple[Notice, ...]
     lines: tuple[StoryLine, ...]
@@ -74,8 +77,8 @@ class MonthEndDesk(Runbook):
         self.holds = HoldWatch()
         self.report: RunReport | None = None
         self.rated = ShardResult()
-        self.left: tuple[LeftDocument, ...] = ()
-        self.left_count = 0
+        self.left: dict[Errand, LeftBehind] = {}
+        self.pushes = 0
         self.after, self.done, self.total, self.began_at = "", 0, 0, workflow.now()
         self.paused: Instruction | None = None
         self.cancelled: Instruction | None = None
@@ -196,7 +199,7 @@ class MonthEndDesk(Runbook):
             totals=tuple(Money(minor=one.total_minor, currency=one.currency) for one in report.totals)
             if report
             else (),
-            left=self.left,
+            left=tuple(left for errand in self.left.values() for left in errand.first),
             left_count=self.left_count,
             holds=tuple(hold.in_words() for hold in self.holds.waited_for),
             approval=self.gate.pending,
@@ -221,6 +224,11 @@ class MonthEndDesk(Runbook):
         )
 
     @property
+    def left_count(self) -> int:
+        """How many times a document was left behind by an errand."""
+        return sum(errand.count for errand in self.left.values())
+
+    @property
     def run_id(self) -> str:
         """Of the run in the books; asked only once it was opened."""
         return self.billing_run.run_id
@@ -243,8 +251,10 @@ class MonthEndDesk(Runbook):
             rated=self.rated,
             report=self.report,
             left=self.left,
-            left_count=self.left_count,
+            pushes=self.pushes,
             paused=self.paused,
+            cancelled=self.cancelled,
+            committed=self.committed,
             hand_overs=self.hand_overs,
             unsent=tuple(self.unsent.values()),
             lines=tuple(self.timeline.lines[-_LINES_CARRIED:]),
@@ -254,8 +264,8 @@ class MonthEndDesk(Runbook):
         self.opened, self.report, self.rated = carried.run, carried.report, carried.rated
         self.stage, self.after, self.began_at = carried.stage, carried.after, carried.began_at
         self.done, self.total = carried.done, carried.total
-        self.left, self.left_count = carried.left, carried.left_count
-        self.paused, self.hand_overs = carried.paused, carried.hand_overs
+        self.left, self.pushes, self.hand_overs = dict(carried.left), carried.pushes, carried.hand_overs
+        self.paused, self.cancelled, self.committed = carried.paused, carried.cancelled, carried.committed
         self.timeline.lines = list(carried.lines)
 
     async def _permitted(self, order: Instruction, deed: str) -> None:

@@ -15,7 +15,7 @@ from billing.emails import Payload
 from billing.holds import HeldEffect, Hold
 from billing.month_end import BatchResult, Ending, Shard, ShardOrder, Stage, case_id
 from billing.policy.month_end import Errand
-from billing.wording import counted, listed
+from billing.wording import listed
 from workflows.blocks.steps import BULK, step, words_of
 from workflows.blocks.waiting import wait_for
 from workflows.month_end_desk import MonthEndDesk
@@ -93,10 +93,10 @@ class MonthEndWork(MonthEndDesk):
         await workflow.wait_condition(workflow.all_handlers_finished)
         workflow.continue_as_new(args=[self.order, self.carried()])
 
-    def count_left(self, result: BatchResult) -> int:
-        """Remember the documents that an errand could not be done for; answers how many it was done with."""
-        self.left_count += len(result.left)
-        self.left = (*self.left, *result.left)[: self.billing_run.policy.listed_at_most]
+    def count_left(self, errand: Errand, result: BatchResult) -> int:
+        """Remember the documents that an errand could not be done for; answers how many were looked at."""
+        listed_at_most = self.billing_run.policy.listed_at_most
+        self.left[errand] = self.left[errand].and_also(result.left, listed_at_most=listed_at_most)
         return result.documents
 
     async def no_hold(self, effect: HeldEffect) -> bool:
@@ -148,8 +148,3 @@ class MonthEndWork(MonthEndDesk):
         self.unsent[notice.name] = notice
         await self.notify(notice)
         del self.unsent[notice.name]
-
-    def tell_left(self, errand: str, before: int) -> None:
-        """One sentence about the documents that an errand left behind."""
-        if left := self.left_count - before:
-            self.note(f"{errand}: {counted(left, 'document')} left behind")

@@ -208,7 +208,8 @@ class RunInHand:
 
     async def parks(self, tenant_id: str, by: str = "finance-1") -> str:
         parking = Parking(tenant_id=tenant_id, reason="looks wrong to us", by=by)
-        answer: str = await self.handle.execute_update(MonthEnd.park, parking)
+        park: Any = MonthEnd.park
+        answer: str = await self.handle.execute_update(park, parking)
         await self.rests()
         return answer
 
@@ -224,7 +225,8 @@ class RunInHand:
             decided_at=datetime.now(UTC),
         )
         signed = sign(decision, self.office.tokens[person]).model_copy(update=forged)
-        receipt: DecisionReceipt = await self.handle.execute_update(MonthEnd.decide, signed)
+        decide: Any = MonthEnd.decide
+        receipt: DecisionReceipt = await self.handle.execute_update(decide, signed)
         await self.rests()
         return receipt
 
