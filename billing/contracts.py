@@ -81,6 +81,14 @@ class Terms(_Part):
                 raise ValueError(f"terms name a {what} twice: {sorted(names)}")
         return self
 
+    @model_validator(mode="after")
+    def _discounts_are_on_meters_with_a_price(self) -> Self:
+        priced = {price.meter for price in self.prices}
+        for discount in self.discounts:
+            if unpriced := sorted(set(discount.meters) - priced):
+                raise ValueError(f"discount {discount.name} is on {unpriced[0]}, which the terms do not price")
+        return self
+
     def price_of(self, meter: str) -> MeterPrice | None:
         """The agreed price of a meter, or None when the terms do not know it."""
         return next((price for price in self.prices if price.meter == meter), None)
@@ -114,6 +122,14 @@ class Contract(BaseModel):
     ends: AwareDatetime | None = None
     terms: Terms
     pauses: tuple[Pause, ...] = ()
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Self:
+        if self.ends is not None and self.ends <= self.starts:
+            raise ValueError(
+                f"contract {self.contract_id} ends {self.ends}, which is not after its start {self.starts}"
+            )
+        return self
 
     @property
     def currency(self) -> str:

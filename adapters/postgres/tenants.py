@@ -13,6 +13,7 @@ from adapters.postgres.dictionaries import keep_terms
 from adapters.postgres.engine import transaction
 from adapters.postgres.tables import contract_terms, contracts, meters, tenant_policies, tenants
 from billing.contracts import Contract
+from billing.failures import BillingFailure, FailureCode
 from billing.policy.bundle import Policy
 from billing.tenants import Tenant
 
@@ -59,8 +60,13 @@ class Tenants:
             return connection.execute(own).scalar_one_or_none()
 
     def agree(self, contract: Contract) -> None:
-        """Put a validated contract on record; the same contract id again replaces what it said."""
+        """Put a validated contract on record; the same contract id again replaces what it said.
+
+        Raises INVALID for a price of a meter that does not exist, and CONFLICT for a tenant that does not, or one that has a
+        contract with the same start, or another one without an end.
+        """
         with transaction(self._engine) as connection:
+            _refuse_unknown_meters(connection, contract)
             record_contracts(connection, [contract])
 
     def carry_policy(self, tenant_id: str, policy: Policy) -> None:
@@ -83,6 +89,16 @@ def record_contracts(connection: Connection, agreed: Sequence[Contract]) -> None
     statement = insert(contracts)
     new = {column.name: statement.excluded[column.name] for column in contracts.c if column.name != "contract_id"}
     connection.execute(statement.on_conflict_do_update(index_elements=["contract_id"], set_=new), rows)
+
+
+def _refuse_unknown_meters(connection: Connection, contract: Contract) -> None:
+    priced = {price.meter for price in contract.terms.prices}
+    known = set(connection.execute(select(meters.c.meter).where(meters.c.meter.in_(priced))).scalars())
+    if unknown := sorted(priced - known):
+        raise BillingFailure(
+            FailureCode.INVALID,
+            f"contract {contract.contract_id} prices {unknown[0]}, which is no meter: add the meter, or correct its name",
+        )
 
 
 def _contract(row: RowMapping) -> Contract:

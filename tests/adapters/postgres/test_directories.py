@@ -21,7 +21,7 @@ from billing.failures import BillingFailure, FailureCode
 from billing.invoices import InvoiceStatus
 from billing.policy.standard import STANDARD
 from billing.prices import MeterPrice, PriceTier
-from tests.adapters.postgres.company import ACME, API_CALLS, NOON, ORIGINAL, Company, contract, invoice
+from tests.adapters.postgres.company import ACME, NOON, ORIGINAL, Company, contract, invoice
 
 SPRING = datetime(2026, 4, 1, 4, tzinfo=UTC)
 
@@ -57,8 +57,8 @@ def test_a_contract_keeps_its_prices_to_the_last_decimal(company: Company) -> No
         PriceTier(up_to=Decimal("1000000.000001"), unit_amount=Decimal("0.12345678")),
         PriceTier(unit_amount=Decimal("0.1")),
     )
-    storage = MeterPrice(meter="storage_gb", included=Decimal(50), tiers=tiers)
-    agreed = contract(terms=Terms(currency="USD", prices=(API_CALLS, storage)))
+    fine = MeterPrice(meter="api_calls", included=Decimal("50.000001"), tiers=tiers)
+    agreed = contract(terms=Terms(currency="USD", prices=(fine,)))
     company.tenants.agree(agreed)
 
     assert company.tenants.contract("acme", NOON) == agreed
