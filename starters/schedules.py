@@ -35,6 +35,8 @@ from billing.schedules import objection_to_time
 from starters.connect import PATIENCE, reaching_temporal
 
 MONTH_END = "month-end"
+# What is done every day is not made up for when a day was missed: each looks some days back.
+_A_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,14 @@ def declared(policy: MonthEndPolicy) -> tuple[Declared, ...]:
             note="bill the month that has ended",
             catch_up_within=policy.catch_up_within,
             overlap=ScheduleOverlapPolicy.BUFFER_ALL,
+        ),
+        Declared(
+            schedule_id="usage-validation",
+            workflow="usage-validation",
+            arguments=({},),
+            at=policy.usage_validated_at,
+            note="hold the roll-ups of the last days against the raw events",
+            catch_up_within=_A_DAY,
         ),
     )
 

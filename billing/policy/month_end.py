@@ -26,8 +26,8 @@ Count = Annotated[int, Field(ge=1)]
 class MonthEndPolicy(BaseModel):
     """One version for the whole house; a run reads it when it opens and keeps it to the end.
 
-    A run starts on the first of the month at `starts_at` in `zone`, which is also where a month is over. Sizes are in
-    tenants and documents, spans are real time.
+    A run starts on the first of the month at `starts_at` in `zone`, which is also where a month is over; usage is validated
+    and the provider reconciled every day. Sizes are in tenants and documents, spans are real time.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,6 +35,8 @@ class MonthEndPolicy(BaseModel):
     version: str
     zone: ZoneName = "UTC"
     starts_at: time
+    usage_validated_at: time
+    reconciled_at: time
     catch_up_within: timedelta
 
     # A tenant's draft is flagged above `spike_factor` times the median of its invoices of the last `median_months`.
