@@ -44,14 +44,17 @@ class CurrencyComparison(_Record):
 
     @property
     def internal(self) -> Money:
+        """What the books hold."""
         return Money(minor=self.internal_minor, currency=self.currency)
 
     @property
     def provider(self) -> Money:
+        """What the provider holds."""
         return Money(minor=self.provider_minor, currency=self.currency)
 
     @property
     def apart(self) -> Money:
+        """Zero only when every single document agrees."""
         return Money(minor=self.apart_minor, currency=self.currency)
 
 
@@ -94,10 +97,12 @@ class ReconciliationReport(_Record):
 
     @property
     def within(self) -> int:
+        """How many differences are small enough to be left alone."""
         return sum(count.within for count in self.counts)
 
     @property
     def duplicates(self) -> int:
+        """How many invoices stand at the provider once too often; nothing voids one without a person."""
         return sum(count.beyond for count in self.counts if count.difference is Difference.DUPLICATE)
 
     def in_words(self) -> str:

@@ -58,6 +58,7 @@ class ReconciliationOrder(_Message):
 
     @property
     def reconciliation_id(self) -> str:
+        """Period and occasion, such as `2026-10/2026-11-21`: the same order again is the same comparison."""
         return f"{self.period}/{self.occasion}"
 
     @property

@@ -58,6 +58,7 @@ class StoredUsage:
         return (rows[0]["in_all"] if rows else 0), tuple(events)
 
     def waiting(self) -> int:
+        """How many rows are in quarantine that nobody has released or discarded yet."""
         held = select(func.count()).select_from(usage_quarantine)
         with transaction(self._engine) as connection:
             return connection.execute(held.where(usage_quarantine.c.state == QuarantineState.HELD)).scalar_one()
