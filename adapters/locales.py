@@ -69,3 +69,8 @@ def day_in_words(day: date, locale: Locale) -> str:
 def days_in_words(first: date, last: date, locale: Locale) -> str:
     """A stretch of days, both ends included, as short as the region writes it: `1 – 31 October 2026`."""
     return format_interval(first, last, "yMMMMd", locale=english_of(locale))
+
+
+def country_in_words(country: str, locale: Locale) -> str:
+    """A country by its ISO 3166 code in English, as a letter's address ends; any other words stay as they are."""
+    return english_of(locale).territories.get(country, country)

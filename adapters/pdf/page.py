@@ -42,7 +42,7 @@ def story(document: PrintedDocument, wording: Wording) -> list[Flowable]:
 
 def _head(document: PrintedDocument, wording: Wording) -> Flowable:
     title = _said(wording.title, styles().title)
-    seller = [_said(document.seller.name, styles().bold), *_address(document.seller)]
+    seller = [_said(document.seller.name, styles().bold), *_address(document.seller, wording)]
     return Table([[title, seller]], colWidths=(WIDTH * 0.6, WIDTH * 0.4), style=TableStyle(_NO_PADDING))
 
 
@@ -50,7 +50,7 @@ def _addresses_and_facts(document: PrintedDocument, wording: Wording) -> Flowabl
     buyer = [
         _said("Billed to", styles().head),
         _said(document.buyer.name, styles().bold),
-        *_address(document.buyer),
+        *_address(document.buyer, wording),
     ]
     rows = [[_said(label, styles().quiet), _said(value, styles().text)] for label, value in wording.facts()]
     facts = Table(
@@ -61,8 +61,8 @@ def _addresses_and_facts(document: PrintedDocument, wording: Wording) -> Flowabl
     return Table([[buyer, facts]], colWidths=(WIDTH * 0.6, WIDTH * 0.4), style=TableStyle(_NO_PADDING))
 
 
-def _address(party: Party) -> Iterator[Flowable]:
-    for line in (*party.address.splitlines(), party.country):
+def _address(party: Party, wording: Wording) -> Iterator[Flowable]:
+    for line in (*party.address.splitlines(), wording.country(party.country)):
         if line:
             yield _said(line, styles().text)
     if party.tax_id:

@@ -10,6 +10,7 @@ from babel import Locale
 
 from adapters.locales import (
     amount_in_words,
+    country_in_words,
     day_in_words,
     days_in_words,
     locale_of,
@@ -44,6 +45,9 @@ class Wording:
     def day(self, day: date) -> str:
         """A local day, in the region's order."""
         return day_in_words(day, self.locale)
+
+    def country(self, country: str) -> str:
+        return country_in_words(country, self.locale)
 
     def facts(self) -> Iterator[tuple[str, str]]:
         """The head's facts in order; a stretch of days names its first and its last."""

@@ -30,7 +30,7 @@ _BY_ID = text(_DOCUMENTS.format(which="invoice.invoice_id = any(:invoice_ids)"))
 _UNPRINTED = text(
     _DOCUMENTS.format(
         which="""invoice.period = (select period from billing_runs where run_id = :run_id) and invoice.kind = 'usage'
-        and invoice.revision = 1 and invoice.status not in ('draft', 'void')
+        and invoice.revision = 1 and invoice.status not in ('draft', 'void') and invoice.run_id is not null
         and invoice.tenant_id collate "C" between :first and :last
         and not exists (select from invoice_documents as printed where printed.number = invoice.number)"""
     )
@@ -57,7 +57,8 @@ class Manuscript(NamedTuple):
 
 
 def unprinted(connection: Connection, run_id: str, first: str, last: str) -> list[Manuscript]:
-    """The documents of a run's period in a range of tenants that have not been printed."""
+    """The documents of a run's period in a range of tenants that have not been printed; those of a system before ours are
+    printed only when somebody wants them."""
     rows = connection.execute(_UNPRINTED, {"run_id": run_id, "first": first, "last": last}).mappings().all()
     return _with_lines(connection, rows)
 
