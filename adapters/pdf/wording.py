@@ -47,6 +47,7 @@ class Wording:
         return day_in_words(day, self.locale)
 
     def country(self, country: str) -> str:
+        """In English, from its ISO 3166 code; the code itself when there is no name for it."""
         return country_in_words(country, self.locale)
 
     def facts(self) -> Iterator[tuple[str, str]]:
