@@ -73,4 +73,4 @@ def days_in_words(first: date, last: date, locale: Locale) -> str:
 
 def country_in_words(country: str, locale: Locale) -> str:
     """A country by its ISO 3166 code in English, as a letter's address ends; any other words stay as they are."""
-    return english_of(locale).territories.get(country, country)
+    return str(english_of(locale).territories.get(country, country))

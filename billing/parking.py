@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from billing.invoices import LineKind
-from billing.invoicing import Bill
+from billing.invoicing import Bill, BilledLine
 from billing.money import MINOR_UNIT_PLACES, Money
 from billing.policy.month_end import MonthEndPolicy
 from billing.run_reports import Bound, Flag
+from billing.wording import counted
 
 
 def obstacle(
@@ -47,8 +48,17 @@ def flags_of(tenant_id: str, bill: Bill, policy: MonthEndPolicy) -> Iterator[Fla
         yield Flag(
             tenant_id=tenant_id, bound=Bound.NEGATIVE, detail=f"comes to {Money(minor=total, currency=bill.currency)}"
         )
-    if total == 0 and (used := sum(line.kind is LineKind.USAGE and line.quantity > 0 for line in bill.lines)):
-        yield Flag(tenant_id=tenant_id, bound=Bound.ZERO_WITH_USAGE, detail=f"comes to nothing with {used} meters used")
+    if total == 0 and (used := sum(map(_is_beyond_its_allowance, bill.lines))):
+        detail = f"comes to nothing with {counted(used, 'meter')} used beyond what is included"
+        yield Flag(tenant_id=tenant_id, bound=Bound.ZERO_WITH_USAGE, detail=detail)
     if len(bill.lines) > policy.lines_at_most:
         detail = f"has {len(bill.lines)} lines, at most {policy.lines_at_most} are usual"
         yield Flag(tenant_id=tenant_id, bound=Bound.TOO_MANY_LINES, detail=detail)
+
+
+def _is_beyond_its_allowance(line: BilledLine) -> bool:
+    """Usage that somebody should have been charged for; what is included is free on purpose."""
+    if line.kind is not LineKind.USAGE or line.price is None:
+        return False
+    active, period = line.active_days or 0, line.period_days or 1
+    return line.quantity * period > line.price.card.included * active

@@ -12,7 +12,7 @@ from billing.holds import HeldEffect, HoldOrder
 from billing.month_end import Outcome, Parking
 from billing.prices import MeterPrice, PriceTier
 from billing.run_reports import Bound
-from tests.adapters.postgres.billing_runs.world import API_CALLS, FINANCE, NOW, PERIOD, USUAL, House
+from tests.adapters.postgres.billing_runs.world import API_CALLS, FINANCE, NOW, PERIOD, STORAGE, USUAL, House
 
 World = Callable[[House], None]
 EURO = Terms(currency="EUR", fees=(RecurringFee(name="Fee", amount_minor=1),))
@@ -259,6 +259,16 @@ def test_nothing_charged_for_usage_is_shown_to_a_person(house: House) -> None:
     house.rate(run)
 
     assert house.runs.check(run.run_id).flagged == {Bound.ZERO_WITH_USAGE: 1}
+
+
+def test_usage_within_what_is_included_is_free_on_purpose(house: House) -> None:
+    house.tenant("acme", Terms(currency="USD", prices=(STORAGE,)))
+    house.used("acme", 10, "storage")
+
+    run = house.open()
+    house.rate(run)
+
+    assert house.runs.check(run.run_id).flagged == {}
 
 
 def test_a_bill_below_nothing_is_shown_to_a_person(house: House) -> None:
