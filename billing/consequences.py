@@ -94,15 +94,6 @@ class Consequences:
         """Every line that discounts and tax are on."""
         return tuple(line for line in self.invoice.lines if line not in self._following and not line.is_decided)
 
-    @cached_property
-    def _discounting(self) -> Terms:
-        """The discounts of the invoice as terms."""
-        return Terms(
-            currency=self.invoice.currency,
-            discounts=tuple(map(self._percentage, self._discounts)),
-            fixed_discounts=tuple(map(self._fixed_amount, self._fixed)),
-        )
-
     def _percentage(self, line: InvoiceLine) -> PercentDiscount:
         percent = ((line.rate or Decimal(0)) * 100).normalize()
         agreed = (one for one in self.terms.discounts if (one.name, one.percent) == (line.description, percent))
@@ -124,7 +115,8 @@ class Consequences:
         charges = [(line.meter, amounts[line.number]) for line in self._charges]
         charges += [(None, amount) for amount in true_ups.values()]
         numbers = [line.number for line in (*self._discounts, *self._fixed)]
-        taken = dict(zip(numbers, reductions(charges, self._discounting), strict=True))
+        percentages, fixed = map(self._percentage, self._discounts), map(self._fixed_amount, self._fixed)
+        taken = dict(zip(numbers, reductions(charges, tuple(percentages), tuple(fixed)), strict=True))
         net = sum(amount for _, amount in charges) + sum(one.amount_minor for one in taken.values())
         taxes = {line.number: tax_on(net, line.rate) for line in self._taxes if line.rate is not None}
         return _Made(

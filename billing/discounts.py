@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from billing.contracts import PercentDiscount, Terms
+from billing.contracts import FixedDiscount, PercentDiscount
 from billing.invoices import LineKind
 from billing.money import half_up, split_minor
 
@@ -24,14 +24,20 @@ class Reduction:
     rate: Decimal | None = None
 
 
-def reductions(charges: Sequence[Charge], terms: Terms) -> list[Reduction]:
-    """What each discount of the terms takes off charges given as (meter or None, minor units), percentages first."""
+def reductions(
+    charges: Sequence[Charge], percentages: Sequence[PercentDiscount], fixed: Sequence[FixedDiscount]
+) -> list[Reduction]:
+    """What each discount takes off charges given as (meter or None, minor units), percentages first."""
     left = [amount for _, amount in charges]
-    taken = [_percentage(discount, charges, left) for discount in terms.discounts]
+    taken = []
+    for place, discount in enumerate(percentages):
+        # Only a later discount on meters asks how much of each charge is left.
+        shares_matter = any(later.meters for later in percentages[place + 1 :])
+        taken.append(_percentage(discount, charges, left, shares_matter=shares_matter))
     rest = sum(left)
-    for fixed in terms.fixed_discounts:
-        off = min(fixed.amount_minor, max(rest, 0))
-        taken.append(Reduction(LineKind.FIXED_DISCOUNT, fixed.name, -off, rest))
+    for one in fixed:
+        off = min(one.amount_minor, max(rest, 0))
+        taken.append(Reduction(LineKind.FIXED_DISCOUNT, one.name, -off, rest))
         rest -= off
     return taken
 
@@ -41,12 +47,18 @@ def tax_on(net_minor: int, rate: Decimal) -> int:
     return half_up(net_minor * rate)
 
 
-def _percentage(discount: PercentDiscount, charges: Sequence[Charge], left: list[int]) -> Reduction:
-    """Take the percentage off what is left of the charges it is for, and share it among them for later discounts."""
-    places = [place for place, (meter, _) in enumerate(charges) if not discount.meters or meter in discount.meters]
+def _percentage(
+    discount: PercentDiscount, charges: Sequence[Charge], left: list[int], *, shares_matter: bool
+) -> Reduction:
+    """Take the percentage off what is left of the charges it is for."""
+    places: Sequence[int] = range(len(left))
+    if discount.meters:
+        places = [place for place, (meter, _) in enumerate(charges) if meter in discount.meters]
     base = sum(left[place] for place in places)
     off = half_up(base * discount.percent / 100) if base > 0 else 0
-    if off:
+    if off and shares_matter:
         for place, share in zip(places, split_minor(off, [max(left[place], 0) for place in places]), strict=True):
             left[place] -= share
+    elif off:
+        left[places[0]] -= off
     return Reduction(LineKind.DISCOUNT, discount.name, -off, base, discount.percent / 100)

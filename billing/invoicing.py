@@ -309,7 +309,7 @@ def _true_up(
 
 
 def _reduced(charges: Sequence[BilledLine], terms: Terms) -> list[BilledLine]:
-    taken = reductions([(line.meter, line.amount_minor) for line in charges], terms)
+    taken = reductions([(line.meter, line.amount_minor) for line in charges], terms.discounts, terms.fixed_discounts)
     return [
         BilledLine(kind=one.kind, description=one.name, amount_minor=one.amount_minor, rate=one.rate)
         for one in taken

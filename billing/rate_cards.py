@@ -6,11 +6,11 @@ half up once, at the end (B1). Integers of any length keep this exact and severa
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING
-
-from billing.money import half_up
 
 if TYPE_CHECKING:
     from billing.prices import MeterPrice
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MICRO = 10**6
 _AMOUNT = 10**8
 _ONE_MINOR = MICRO * _AMOUNT
+_HALF_MINOR = _ONE_MINOR // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,18 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class RateCard:
-    """`bounds` are where each tier ends beyond the allowance, None for the last; amounts in 1e-8 minor units."""
+    """`bounds` are where each tier but the last ends beyond the allowance; amounts in 1e-8 minor units.
 
-    scheme: str
+    `before` is what a graduated quantity owes as soon as it enters a tier, in 1e-14 minor units: every earlier tier and all
+    flat fees so far. So a charge is one look for its tier and one product, however many tiers there are.
+    """
+
+    volume: bool
     included: int
-    bounds: tuple[int | None, ...]
+    bounds: tuple[int, ...]
     amounts: tuple[int, ...]
     flats: tuple[int, ...]
+    before: tuple[int, ...]
     package: int
     minimum: int | None
     maximum: int | None
@@ -44,12 +50,18 @@ class RateCard:
     @classmethod
     def of(cls, price: MeterPrice) -> RateCard:
         """Compile a price; its decimals are bounded, so nothing is lost."""
+        bounds = tuple(micro(tier.up_to) for tier in price.tiers if tier.up_to is not None)
+        amounts = tuple(int(tier.unit_amount.scaleb(8)) for tier in price.tiers)
+        flats = tuple(tier.flat_minor for tier in price.tiers)
+        widths = [end - start for start, end in pairwise((0, *bounds))]
+        full = [width * amount for width, amount in zip(widths, amounts, strict=False)]
         return cls(
-            scheme=price.scheme.value,
+            volume=price.scheme.value == "volume",
             included=micro(price.included),
-            bounds=tuple(None if tier.up_to is None else micro(tier.up_to) for tier in price.tiers),
-            amounts=tuple(int(tier.unit_amount.scaleb(8)) for tier in price.tiers),
-            flats=tuple(tier.flat_minor for tier in price.tiers),
+            bounds=bounds,
+            amounts=amounts,
+            flats=flats,
+            before=tuple(sum(full[:tier]) + sum(flats[: tier + 1]) * _ONE_MINOR for tier in range(len(flats))),
             package=micro(price.package_size) if price.package_size else 0,
             minimum=price.minimum_minor,
             maximum=price.maximum_minor,
@@ -63,43 +75,36 @@ class RateCard:
         """
         if quantity < 0:
             raise ValueError(f"quantity {plain(quantity)} cannot be rated: it must be zero or more")
-        whole = active_days == period_days
-        exact = self._exact(quantity - (self.included if whole else shared(self.included, active_days, period_days)))
-        charge = (2 * exact + _ONE_MINOR) // (2 * _ONE_MINOR)
+        billable = quantity - shared(self.included, active_days, period_days)
+        charge = (self._exact(billable) + _HALF_MINOR) // _ONE_MINOR if billable > 0 else 0
         if self.minimum is not None:
-            charge = max(charge, self.minimum if whole else shared(self.minimum, active_days, period_days))
+            charge = max(charge, shared(self.minimum, active_days, period_days))
         if self.maximum is not None:
-            charge = min(charge, self.maximum if whole else shared(self.maximum, active_days, period_days))
+            charge = min(charge, shared(self.maximum, active_days, period_days))
         return charge
 
     def reached(self, billable: int) -> list[Reach]:
         """Which tiers `billable` millionths beyond the allowance reach, with what falls into each."""
         if billable <= 0:
             return []
-        if self.scheme == "volume":
-            tier = next(place for place, bound in enumerate(self.bounds) if bound is None or billable <= bound)
-            return [Reach(tier, billable)]
-        left = -(-billable // self.package) * MICRO if self.package else billable
-        reached, lower = [], 0
-        for place, bound in enumerate(self.bounds):
-            inside = left if bound is None else min(left, bound - lower)
-            reached.append(Reach(place, inside))
-            left -= inside
-            lower += inside
-            if not left:
-                break
-        return reached
+        counted = self._counted(billable)
+        last = bisect_left(self.bounds, counted)
+        if self.volume:
+            return [Reach(last, counted)]
+        edges = (0, *self.bounds[:last], counted)
+        return [Reach(tier, end - start) for tier, (start, end) in enumerate(pairwise(edges))]
 
     def _exact(self, billable: int) -> int:
-        """The charge in units of 1e-14 minor units, before rounding."""
-        if billable <= 0:
-            return 0
-        if len(self.bounds) == 1 and not self.package:
-            return billable * self.amounts[0] + self.flats[0] * _ONE_MINOR
-        return sum(
-            step.quantity * self.amounts[step.tier] + self.flats[step.tier] * _ONE_MINOR
-            for step in self.reached(billable)
-        )
+        """What a positive quantity costs in 1e-14 minor units, before rounding."""
+        counted = self._counted(billable)
+        tier = bisect_left(self.bounds, counted)
+        if self.volume:
+            return counted * self.amounts[tier] + self.flats[tier] * _ONE_MINOR
+        return self.before[tier] + (counted - (self.bounds[tier - 1] if tier else 0)) * self.amounts[tier]
+
+    def _counted(self, billable: int) -> int:
+        """What tiers count, in millionths: units, or packages, each of them whole as soon as it is begun."""
+        return -(-billable // self.package) * MICRO if self.package else billable
 
 
 def micro(quantity: Decimal) -> int:
@@ -116,5 +121,8 @@ def plain(quantity: int) -> Decimal:
 
 
 def shared(amount: int, active_days: int, period_days: int) -> int:
-    """The part of `amount` for `active_days` of `period_days`, rounded half up once; for either sign."""
-    return half_up(Decimal(amount * active_days) / period_days)
+    """The part of `amount` for `active_days` of `period_days`, rounded half up once, away from zero for either sign."""
+    if active_days == period_days:
+        return amount
+    part = (2 * abs(amount) * active_days + period_days) // (2 * period_days)
+    return part if amount >= 0 else -part

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing.contracts import Contract, RecurringFee, Terms, Timing
+from billing.contracts import Contract, FixedDiscount, PercentDiscount, RecurringFee, Terms, Timing
 from billing.discounts import reductions
 from billing.invoices import LineKind
 from billing.invoicing import Bill, UnbillableError, bill, segments
@@ -80,11 +80,11 @@ def test_discounts_never_bring_a_bill_below_zero(agreed: Terms, used: dict[str, 
 
 @given(st.lists(st.integers(min_value=-(10**7), max_value=10**7), max_size=6), DISCOUNTS, CREDITS)
 def test_no_discount_takes_more_than_there_is_even_beside_money_given_back(
-    charges: list[int], discounts: tuple[object, ...], credits: tuple[object, ...]
+    charges: list[int], discounts: tuple[PercentDiscount, ...], credits: tuple[FixedDiscount, ...]
 ) -> None:
-    agreed = terms(discounts=discounts, fixed_discounts=credits)
+    given_back = [(METER if place % 2 else None, amount) for place, amount in enumerate(charges)]
 
-    taken = reductions([(METER if place % 2 else None, amount) for place, amount in enumerate(charges)], agreed)
+    taken = reductions(given_back, discounts, credits)
 
     assert all(one.amount_minor <= 0 for one in taken)
     assert all(-one.amount_minor <= max(one.base_minor, 0) for one in taken)

@@ -45,7 +45,7 @@ def credited(agreed: Terms, used: int, excess: int) -> Assessment:
         (terms(prices=(price(),), discounts=(percent_off("10"),)), "9.00"),
         (terms(prices=(price(),), discounts=(percent_off("10"),), tax=tax("0.19")), "10.71"),
         (terms(prices=(price(),), discounts=(percent_off("50", METER), percent_off("10"))), "4.50"),
-        (terms(prices=(price(),), discounts=(percent_off("50", "storage_gb"),)), "10.00"),
+        (terms(prices=(price(), STORAGE), discounts=(percent_off("50", "storage_gb"),)), "10.00"),
         (terms(prices=(price(),), discounts=(percent_off("10"),), fixed_discounts=(credit_of(500),)), "9.00"),
         (terms(prices=(price(),), minimum_minor=5_500), "5.00"),
         (terms(prices=(price(),), minimum_minor=6_500), "0.00"),
