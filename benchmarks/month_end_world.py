@@ -74,7 +74,8 @@ def plant(engine: Engine, tenants: int) -> None:
     """Fill a migrated database; `tenants` times 100 roll-ups of one event each."""
     with engine.begin() as connection:
         connection.execute(
-            insert(meters), [{"meter": meter, "unit": "unit", "description": meter.replace("_", " ")} for meter in METERS]
+            insert(meters),
+            [{"meter": meter, "unit": "unit", "description": meter.replace("_", " ")} for meter in METERS],
         )
         connection.execute(
             insert(legal_entities).values(
