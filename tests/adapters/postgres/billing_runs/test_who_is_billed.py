@@ -194,7 +194,8 @@ def test_a_draft_parked_by_hand_leaves_the_run_for_good_and_is_billed_by_the_nex
 
 # -- safety bounds --------------------------------------------------------------------------------------------------
 
-FREE = MeterPrice(meter="api_calls", tiers=(PriceTier(unit_amount=Decimal(0)),))A_FEE = RecurringFee(name="Fee", amount_minor=300_00)
+FREE = MeterPrice(meter="api_calls", tiers=(PriceTier(unit_amount=Decimal(0)),))
+A_FEE = RecurringFee(name="Fee", amount_minor=300_00)
 
 
 def flat(amount_minor: int) -> Terms:
