@@ -3,6 +3,7 @@
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -83,11 +84,15 @@ class Terms(_Part):
 
     @model_validator(mode="after")
     def _discounts_are_on_meters_with_a_price(self) -> Self:
-        priced = {price.meter for price in self.prices}
         for discount in self.discounts:
-            if unpriced := sorted(set(discount.meters) - priced):
+            if unpriced := sorted(set(discount.meters) - self.meters):
                 raise ValueError(f"discount {discount.name} is on {unpriced[0]}, which the terms do not price")
         return self
+
+    @cached_property
+    def meters(self) -> frozenset[str]:
+        """Every meter with a price."""
+        return frozenset(price.meter for price in self.prices)
 
     def price_of(self, meter: str) -> MeterPrice | None:
         """The agreed price of a meter, or None when the terms do not know it."""
