@@ -11,7 +11,7 @@ import pyarrow as pa
 from adapters.usage_files.columns import UsageFormat
 
 # So many bytes of text, or so many rows of Parquet, are read, checked and stored at a time.
-BLOCK_BYTES = 24 << 20
+BLOCK_BYTES = 16 << 20
 BLOCK_ROWS = 100_000
 
 

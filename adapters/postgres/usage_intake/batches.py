@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from adapters.postgres.usage_intake.encoding import encoded
-from adapters.usage_files.blocks import Block
+from adapters.postgres.usage_intake.repeats import TOLD, repeats
+from adapters.usage_files.blocks import Block, Flaw
 from adapters.usage_files.checking import Checked, TimeBounds, check
 
 _WHO_AND_WHAT = ["tenant_id", "meter"]
@@ -17,44 +19,64 @@ _WHO_AND_WHAT = ["tenant_id", "meter"]
 
 @dataclass(frozen=True)
 class Batch:
-    """Checked rows as the bytes of a COPY, and what every statement about them wants to know first.
+    """Rows that may be usage, each id once, as the bytes of a COPY.
 
-    `touched` are the tenants and meters among them, each with its first and last moment, as bytes too; `doubled` says
-    whether an id is there more than once. `first` and `last` are None without rows.
+    `known` counts rows that only repeat others, `flaws` are those that cannot be usage. `touched` are the tenants and
+    meters with their first and last moment, as bytes too. `first` and `last` are None without rows.
     """
 
     checked: Checked
-    end: int
+    places: Sequence[int]
+    table: pa.Table
     rows: memoryview
     touched: memoryview
+    known: int
+    flaws: tuple[Flaw, ...]
     first: datetime | None
     last: datetime | None
-    doubled: bool
+    end: int
 
     @property
     def size(self) -> int:
-        """The rows that were sound; flawed ones are not in it."""
-        return len(self.checked.table)
+        """How many rows were sound; flawed ones are not in it."""
+        return len(self.table)
+
+    @property
+    def told(self) -> pa.Table:
+        """What the next batch is held against."""
+        return self.table.select(TOLD)
+
+    def staged(self) -> memoryview:
+        """The rows behind their places in this batch, for a look at each of them."""
+        return encoded(self.table, numbered=True)
+
+    def flaw(self, place: int, field: str, reason: str) -> Flaw:
+        """What Postgres found wrong with the row at a place of this batch."""
+        position = self.places[place]
+        return Flaw(self.checked.lines[position], field, reason, self.checked.as_sent(position))
 
 
-def prepare(block: Block, bounds: TimeBounds) -> Batch:
-    """Check a block and encode what is sound."""
+def prepare(block: Block, bounds: TimeBounds, before: pa.Table | None = None) -> Batch:
+    """Check a block, take out what repeats within it or since the block `before`, and encode the rest."""
     checked = check(block, bounds)
+    again = repeats(checked, before)
+    places: Sequence[int] = range(len(checked.table))
     table = checked.table
+    if again.known or again.flaws:
+        places = [place for place in places if place not in again.known and place not in again.flaws]
+        table = table.take(pa.array(places, pa.int64()))
     touched = table.group_by(_WHO_AND_WHAT).aggregate([("event_time", "min"), ("event_time", "max")])
     touched = touched.select([*_WHO_AND_WHAT, "event_time_min", "event_time_max"])
     edges = pc.min_max(table.column("event_time"))
     return Batch(
         checked=checked,
-        end=block.end,
+        places=places,
+        table=table,
         rows=encoded(table),
         touched=encoded(touched),
+        known=len(again.known),
+        flaws=(*checked.flaws, *again.flaws.values()),
         first=edges["min"].as_py(),
         last=edges["max"].as_py(),
-        doubled=_distinct(table.column("event_id")) < len(table),
+        end=block.end,
     )
-
-
-def _distinct(ids: pa.ChunkedArray) -> int:
-    counted: int = pc.count_distinct(ids).as_py()
-    return counted

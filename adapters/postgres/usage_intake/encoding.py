@@ -23,10 +23,11 @@ _MICRO, _GROUP = 1_000_000, 10_000
 _NO_VALUE = b"\xff\xff\xff\xff"
 
 
-def encoded(table: pa.Table) -> memoryview:
-    """The rows of a checked table for COPY into columns of the same order, behind a number of their own from 0."""
-    parts: list[pa.Array | pa.Scalar] = [_constant((len(table.column_names) + 1).to_bytes(2, "big"))]
-    parts += [_length(4), _swapped("i", array("i", range(len(table))))]
+def encoded(table: pa.Table, *, numbered: bool = False) -> memoryview:
+    """The rows of a checked table for COPY into columns of the same order; `numbered` puts a number before each, from 0."""
+    parts: list[pa.Array | pa.Scalar] = [_constant((len(table.column_names) + numbered).to_bytes(2, "big"))]
+    if numbered:
+        parts += [_length(4), _swapped("i", array("i", range(len(table))))]
     for name in table.column_names:
         column = table.column(name).combine_chunks()
         parts += _field(column.chunk(0) if isinstance(column, pa.ChunkedArray) else column)

@@ -139,11 +139,11 @@ def make_room(engine: Engine, batch: Batch) -> None:
 def _ahead(reader: ThreadPoolExecutor, blocks: Iterator[Block], bounds: TimeBounds) -> Iterator[Batch]:
     """Each block as a batch; the next one is read and checked while the last one is being stored."""
 
-    def following() -> Batch | None:
+    def following(last: Batch | None = None) -> Batch | None:
         block = next(blocks, None)
-        return None if block is None else prepare(block, bounds)
+        return None if block is None else prepare(block, bounds, last and last.told)
 
     upcoming: Future[Batch | None] = reader.submit(following)
     while batch := upcoming.result():
-        upcoming = reader.submit(following)
+        upcoming = reader.submit(following, batch)
         yield batch

@@ -1,7 +1,8 @@
-"""The way of a batch into the database: by binary COPY into two tables that only its own transaction sees."""
+"""The ways of a batch into the database, all by binary COPY: at once, or through tables that only its transaction sees."""
 
 from __future__ import annotations
 
+from psycopg.errors import UniqueViolation
 from sqlalchemy import Connection, text
 
 from adapters.postgres.engine import driver_of
@@ -11,7 +12,7 @@ from adapters.usage_files.columns import COLUMNS
 
 LISTED = ", ".join(COLUMNS)
 
-# Made once a session and emptied by every commit. `place` is that of the row in its batch.
+# Made once a session and emptied by every commit. `place` is that of the row in its batch, from 0.
 _TABLES = (
     text("""
         create temporary table if not exists arriving (
@@ -22,8 +23,8 @@ _TABLES = (
     """),
     text("""
         create temporary table if not exists touched (
-            place integer not null, tenant_id text not null, meter text not null,
-            first timestamptz not null, last timestamptz not null
+            tenant_id text not null, meter text not null, first timestamptz not null,
+            last timestamptz not null
         ) on commit delete rows
     """),
     text("""
@@ -35,13 +36,27 @@ _TABLES = (
 _ROOM = text("set local work_mem = '64MB'")
 
 
-def stage(connection: Connection, batch: Batch) -> None:
-    """Bring the rows into `arriving`, and who used what and when into `touched`."""
+def stage_touched(connection: Connection, batch: Batch) -> None:
+    """Bring into `touched` who used what and when; a few rows stand for many."""
     for table in _TABLES:
         connection.execute(table)
     connection.execute(_ROOM)
-    _copy(connection, f"copy arriving (place, {LISTED}) from stdin (format binary)", batch.rows)
-    _copy(connection, "copy touched (place, tenant_id, meter, first, last) from stdin (format binary)", batch.touched)
+    _copy(connection, "copy touched (tenant_id, meter, first, last) from stdin (format binary)", batch.touched)
+
+
+def stage_rows(connection: Connection, batch: Batch) -> None:
+    """Bring every row into `arriving`."""
+    _copy(connection, f"copy arriving (place, {LISTED}) from stdin (format binary)", batch.staged())
+
+
+def store_at_once(connection: Connection, batch: Batch) -> bool:
+    """Add the rows to the usage events as they are. False, with nothing added, when one of them is there already."""
+    try:
+        with connection.begin_nested():
+            _copy(connection, f"copy usage_events ({LISTED}) from stdin (format binary)", batch.rows)
+    except UniqueViolation:
+        return False
+    return True
 
 
 def _copy(connection: Connection, statement: str, rows: memoryview) -> None:

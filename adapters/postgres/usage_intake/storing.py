@@ -1,4 +1,8 @@
-"""Storing a staged batch in a handful of set-wise statements: what may not be usage is taken out, the rest is added once."""
+"""Storing a batch in a handful of set-wise statements: what may not be usage is taken out, the rest is added once.
+
+Nearly every batch is all new, of known tenants and of open periods, and is copied straight to where it belongs; the
+primary key then says whether that was true. Otherwise its rows are staged and looked at.
+"""
 
 from __future__ import annotations
 
@@ -11,30 +15,27 @@ from sqlalchemy import Connection, RowMapping, text
 
 from adapters.postgres.closings import let_usage_in
 from adapters.postgres.usage_intake.batches import Batch
-from adapters.postgres.usage_intake.staging import LISTED, stage
+from adapters.postgres.usage_intake.repeats import Told, told_differently
+from adapters.postgres.usage_intake.staging import LISTED, stage_rows, stage_touched, store_at_once
 from adapters.usage_files.blocks import Flaw
 
 # A tenant's day is at most 14 hours before or behind UTC's.
 _A_DAY = timedelta(days=1)
 
 # Few tenants and meters stand for many rows; only when one is unknown are its rows looked for.
+_SOMEBODY_UNKNOWN = text("""
+    select exists (
+        select from touched where
+            not exists (select from tenants where tenants.tenant_id = touched.tenant_id)
+            or not exists (select from meters where meters.meter = touched.meter)
+    )
+""")
 _UNKNOWN = text("""
     select arriving.place,
         case when tenants.tenant_id is null then 'tenant_id' else 'meter' end as field,
         case when tenants.tenant_id is null then arriving.tenant_id else arriving.meter end as word
     from arriving left join tenants using (tenant_id) left join meters using (meter)
-    where exists (
-        select from touched where
-            not exists (select from tenants where tenants.tenant_id = touched.tenant_id)
-            or not exists (select from meters where meters.meter = touched.meter)
-    ) and (tenants.tenant_id is null or meters.meter is null)
-""")
-
-_OTHER_TIME = text("""
-    select place, first_time from (
-        select place, event_time, first_value(event_time) over (partition by event_id order by place) as first_time
-        from arriving
-    ) as told where event_time <> first_time
+    where tenants.tenant_id is null or meters.meter is null
 """)
 
 _CLOSED = text("select exists (select from period_closings where period >= :earliest)")
@@ -55,16 +56,16 @@ _TOO_LATE = text("select place, period, cutoff from belated where cutoff < :late
 
 _LATE = text("""
     insert into late_usage (event_time, event_id, tenant_id, meter, period, quantity)
-    select distinct on (event_time, event_id) event_time, event_id, tenant_id, meter, period, quantity
+    select event_time, event_id, tenant_id, meter, period, quantity
     from belated join arriving using (place)
-    order by event_time, event_id, place
+    order by event_time, event_id
     on conflict do nothing
 """)
 
 _STORE = text(f"insert into usage_events ({LISTED}) select {LISTED} from arriving on conflict do nothing")  # noqa: S608
 
 _TOLD_DIFFERENTLY = text("""
-    select place, known.tenant_id, known.meter, known.quantity
+    select place, event_time, known.tenant_id, known.meter, known.quantity
     from arriving join usage_events as known using (event_time, event_id)
     where event_time between :first and :last
         and (known.tenant_id, known.meter, known.quantity)
@@ -99,26 +100,39 @@ def store(connection: Connection, batch: Batch, late_since: datetime) -> Stored:
 
     Waits while a period is being closed. The months' partitions must be there.
     """
-    made = Stored(flaws=list(batch.checked.flaws))
-    if not batch.size or batch.first is None or batch.last is None:
+    made = Stored(known=batch.known, flaws=list(batch.flaws))
+    if not batch.size or batch.first is None:
         return made
     let_usage_in(connection)
-    stage(connection, batch)
-    _refuse(connection, batch, made, connection.execute(_UNKNOWN), _unknown)
-    if batch.doubled:
-        _refuse(connection, batch, made, connection.execute(_OTHER_TIME), _other_time)
-    if connection.execute(_CLOSED, {"earliest": f"{batch.first - _A_DAY:%Y-%m}"}).scalar_one():
+    stage_touched(connection, batch)
+    unknown = connection.execute(_SOMEBODY_UNKNOWN).scalar_one()
+    closed = connection.execute(_CLOSED, {"earliest": f"{batch.first - _A_DAY:%Y-%m}"}).scalar_one()
+    if not (unknown or closed) and store_at_once(connection, batch):
+        made.stored = batch.size
+    else:
+        stage_rows(connection, batch)
+        _store_row_by_row(connection, batch, made, unknown=unknown, late_since=late_since if closed else None)
+    if made.stored:
+        connection.execute(_MARK)
+    return made
+
+
+def _store_row_by_row(
+    connection: Connection, batch: Batch, made: Stored, *, unknown: bool, late_since: datetime | None
+) -> None:
+    """Look at every row: some may not be usage, late, or known from before. `late_since` None: no period is closed."""
+    before = len(made.flaws)
+    if unknown:
+        _refuse(connection, batch, made, connection.execute(_UNKNOWN), _unknown)
+    if late_since:
         made.late = _set_late_apart(connection, batch, made, late_since)
-    left = batch.size - (len(made.flaws) - len(batch.checked.flaws))
+    left = batch.size - (len(made.flaws) - before)
     made.stored = connection.execute(_STORE).rowcount
     if made.stored < left:
         span = {"first": batch.first, "last": batch.last}
         differing = connection.execute(_TOLD_DIFFERENTLY, span).mappings().all()
-        made.flaws += [_flaw(batch, row, _told_differently) for row in differing]
-        made.known = left - made.stored - len(differing)
-    if made.stored:
-        connection.execute(_MARK)
-    return made
+        made.flaws += [batch.flaw(row["place"], *_told_differently(row)) for row in differing]
+        made.known += left - made.stored - len(differing)
 
 
 def _set_late_apart(connection: Connection, batch: Batch, made: Stored, late_since: datetime) -> int:
@@ -137,23 +151,14 @@ def _refuse(connection: Connection, batch: Batch, made: Stored, found: Any, word
     rows = found.mappings().all()
     places = [row["place"] for row in rows]
     if places:
-        made.flaws += [_flaw(batch, row, words) for row in rows]
+        made.flaws += [batch.flaw(row["place"], *words(row)) for row in rows]
         connection.execute(_TAKE_OUT, {"places": places})
     return places
-
-
-def _flaw(batch: Batch, row: RowMapping, words: _Words) -> Flaw:
-    place = row["place"]
-    return Flaw(batch.checked.lines[place], *words(row), batch.checked.as_sent(place))
 
 
 def _unknown(row: RowMapping) -> tuple[str, str]:
     noun = "tenant" if row["field"] == "tenant_id" else "meter"
     return row["field"], f"names an unknown {noun}: {row['word'][:60]!r}"
-
-
-def _other_time(row: RowMapping) -> tuple[str, str]:
-    return "event_time", f"is not the one this event_id came with before: {row['first_time']:%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def _too_late(row: RowMapping) -> tuple[str, str]:
@@ -162,5 +167,4 @@ def _too_late(row: RowMapping) -> tuple[str, str]:
 
 
 def _told_differently(row: RowMapping) -> tuple[str, str]:
-    stored = f"{row['tenant_id']}, {row['meter']}, {row['quantity']:f}"
-    return "event_id", f"is stored for the same moment with another content: {stored}"
+    return told_differently(Told(row["event_time"], row["tenant_id"], row["meter"], row["quantity"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from threading import Thread
 
 import pytest
 from sqlalchemy import event as sqlalchemy_event
@@ -184,3 +185,42 @@ def test_a_file_of_a_header_alone_is_loaded_and_empty(collector: Collector) -> N
     report = collector.loads(path)
 
     assert (report.rows, report.stored, report.done) == (0, 0, True)
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_repeats_are_known_across_blocks_however_far_apart(collector: Collector) -> None:
+    rows = events(60)
+
+    report = collector.loads([*rows, *rows[50:], *rows[:10]])
+
+    assert (report.stored, report.known, report.quarantined) == (60, 20, 0)
+    assert collector.stored() == 60
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_an_id_that_comes_with_another_time_in_the_next_block_is_set_aside(collector: Collector) -> None:
+    rows = events(10)
+
+    report = collector.loads([*rows, rows[8] | {"event_time": "2026-11-05T00:00:00Z"}, *events(40)[10:]])
+
+    assert (report.stored, report.quarantined) == (40, 1)
+    assert [(line, field) for line, field, _ in collector.set_aside()] == [(12, "event_time")]
+
+
+def test_loads_of_the_same_events_at_the_same_time_store_each_once(collector: Collector) -> None:
+    rows = events(2_000)
+    files = [
+        collector.file(rows[start:] + rows[:start], UsageFormat.JSON_LINES, name=f"part-{start}")
+        for start in (0, 500, 1_000)
+    ]
+    reports: list[LoadReport] = []
+
+    loads = [Thread(target=lambda path=path: reports.append(collector.loads(path))) for path in files]
+    for load in loads:
+        load.start()
+    for load in loads:
+        load.join()
+
+    assert collector.stored() == 2_000
+    assert sum(report.stored for report in reports) == 2_000
+    assert sum(report.known for report in reports) == 4_000
