@@ -50,7 +50,7 @@ class Attempts:
         Every attempt but the last one, be it killed or only too slow, except a kill that certainly came sooner or later.
         """
         name = op_key.partition("/letter/")[2].partition("/")[2]
-        attempts = self._letters.get(name) or self._letters[name.rpartition("/")[0]]
+        attempts = self._letters[name if name in self._letters else name.rpartition("/")[0]]
         return attempts - 1 - self._certain(template)
 
     def _certain(self, template: str) -> int:

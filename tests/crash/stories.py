@@ -51,8 +51,8 @@ UNRELATED = STANDARD.model_copy(
         "disputes": STANDARD.disputes.model_copy(update={"pattern_window": timedelta(days=-1)}),
     }
 )
-# A question climbs and expires in one go, so that no reminder falls in between.
-UNANSWERED_FOR, A_MOMENT = timedelta(seconds=3), timedelta(milliseconds=1)
+# A question climbs and expires in one go, so that no reminder falls in between; asking it takes seconds on a busy machine.
+UNANSWERED_FOR, A_MOMENT = timedelta(seconds=6), timedelta(milliseconds=1)
 IMPATIENT = UNRELATED.model_copy(
     update={
         "version": f"{STANDARD.version}-impatient",
