@@ -32,6 +32,10 @@ PARK = "park"
 STORY = "story"
 HOLDS_CHANGED = "holds_changed"
 
+# A run that has ended is gone as soon as its last letters have left, as a rule within a moment.
+_LOOKS = 10
+_LOOK_AGAIN_SECONDS = 0.3
+
 
 class RunHandle(BaseModel):
     """The case of a period's run; `started` False: one is under way already, and stays as it was ordered."""
@@ -47,6 +51,16 @@ async def start(client: Client, order: RunOrder, *, task_queue: str, zone: str, 
     if refusal := not_over(order.period, zone, now):
         raise BillingFailure(FailureCode.INVALID, refusal)
     case = workflow_id(order.period, dry_run=order.dry_run)
+    for _ in range(_LOOKS):
+        if await _started(client, order, case, task_queue):
+            return RunHandle(case_id=case, started=True)
+        if not await _has_ended(client, case):
+            break
+        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+    return RunHandle(case_id=case, started=False)
+
+
+async def _started(client: Client, order: RunOrder, case: str, task_queue: str) -> bool:
     try:
         with reaching_temporal(case):
             await client.start_workflow(
@@ -61,8 +75,16 @@ async def start(client: Client, order: RunOrder, *, task_queue: str, zone: str, 
                 rpc_timeout=PATIENCE,
             )
     except WorkflowAlreadyStartedError:
-        return RunHandle(case_id=case, started=False)
-    return RunHandle(case_id=case, started=True)
+        return False
+    return True
+
+
+async def _has_ended(client: Client, case: str) -> bool:
+    """Whether the run that is under way has come to its ending and only waits for its last letters to leave."""
+    try:
+        return (await story(client, case)).ending is not None
+    except BillingFailure:
+        return False
 
 
 async def story(client: Client, case: str) -> RunStory:

@@ -22,6 +22,7 @@ from activities.ports import Heartbeat
 from adapters.operator_keys import new_token, sign
 from adapters.policies import Policies
 from adapters.postgres.operators import Operator, Operators
+from adapters.stripe.rates import StripeRates
 from billing.authority import Role
 from billing.cases import DecisionReceipt, SignedDecision, Verdict
 from billing.failures import BillingFailure, FailureCode
@@ -40,7 +41,7 @@ from billing.month_end import (
 from billing.policy.month_end import Errand, MonthEndPolicy
 from billing.policy.standard import MONTH_END
 from billing.rollups import RollUpFinding
-from tests.adapters.postgres.billing_runs.world import House
+from tests.adapters.postgres.billing_runs.world import USUAL, House
 from tests.fakes.invoicing import FakeInvoicing
 from tests.fakes.postman import FakePostman
 from tests.fakes.provider import FakeProvider
@@ -52,6 +53,8 @@ from workflows.month_end import MonthEnd
 # Long over, whatever the day on which the tests run; the books' own clock stands on the morning after.
 PERIOD, BEFORE = "2025-10", "2025-09"
 MORNING_AFTER = datetime(2025, 11, 1, 6, tzinfo=UTC)
+# Runs that are started by their names alone are named after their period, and one server serves every test.
+MONTHS_OF_THEIR_OWN = (f"{year}-{month:02}" for year in range(2016, 2025) for month in range(2, 13))
 STAFF = {
     "agent-1": Role.AGENT,
     "engineering-1": Role.ENGINEERING,
@@ -165,11 +168,12 @@ class MonthEndOffice:
         await run.rests()
         return run
 
-    def bills(self, *tenants: str, calls: int = 1_000) -> None:
+    def bills(self, *tenants: str, calls: int = 1_000, period: str = PERIOD) -> None:
         """Tenants with a contract and a month of usage: 119.00 for the fee with tax, 5.95 for a thousand calls."""
         for tenant_id in tenants:
-            self.house.tenant(tenant_id)
-            self.house.used(tenant_id, calls, day=f"{PERIOD}-05")
+            self.house.tenant(tenant_id, terms=None)
+            self.house.contract(tenant_id, USUAL, starts="2015-01-01T00:00+01:00")
+            self.house.used(tenant_id, calls, day=f"{period}-05")
 
     def printed(self) -> list[str]:
         """The numbers of the documents that were printed."""
@@ -253,7 +257,7 @@ async def a_billing_office(
     }
     ports = replace(ports_over(engine, evidence, vendors), **fakes | replaced)
     queue = f"billing-{uuid4().hex[:8]}"
-    async with working(clock.client, queue, ports, payments_a_second=1_000):
+    async with working(clock.client, queue, ports, rates=StripeRates(10_000)):
         yield MonthEndOffice(clock, house, ports, stripe, courier, postman, rollups, tokens, queue)
 
 

@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -15,10 +14,7 @@ from typer.testing import CliRunner, Result
 
 from starters.cli import app
 from tests.fixtures.temporal import CaseClock
-from tests.workflows.month_end_office import MonthEndOffice, a_billing_office
-
-# Runs are named after their period, and one server serves every test: each bills a month of its own.
-MONTHS = (f"2025-{month:02}" for month in count(2))
+from tests.workflows.month_end_office import MONTHS_OF_THEIR_OWN, MonthEndOffice, a_billing_office
 
 
 @dataclass(frozen=True)
@@ -46,12 +42,10 @@ class Counter:
 async def counter(
     bare_environment: None, engine: Engine, case_clock: CaseClock, tmp_path: Path
 ) -> AsyncIterator[Counter]:
-    """Two tenants that used something; finance is asked whenever `doubtful` was billed little before."""
-    period = next(MONTHS)
+    """Two tenants with a month of usage."""
+    period = next(MONTHS_OF_THEIR_OWN)
     async with a_billing_office(engine, case_clock, tmp_path / "files") as office:
-        for tenant_id in ("acme", "birch"):
-            office.house.tenant(tenant_id)
-            office.house.used(tenant_id, 1_000, day=f"{period}-05")
+        office.bills("acme", "birch", period=period)
         found = {
             "RUNBOOKS_DATABASE_URL": engine.url.render_as_string(hide_password=False),
             "RUNBOOKS_TEMPORAL_ADDRESS": case_clock.client.service_client.config.target_host,
@@ -63,7 +57,8 @@ async def counter(
 
 
 def month_before(period: str) -> str:
-    return f"2025-{int(period[-2:]) - 1:02}"
+    year, month = period.split("-")
+    return f"{year}-{int(month) - 1:02}"
 
 
 async def test_a_month_is_billed_and_watched_to_its_end(counter: Counter) -> None:
