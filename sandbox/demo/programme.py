@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from sandbox.demo.crash import the_worker_dies
+from sandbox.demo.month_end import a_month_end
 from sandbox.demo.stage import Stage, StoryError, Told
 from sandbox.demo.stories import STORIES
 from sandbox.parts import Sandbox, SandboxOptions
@@ -67,10 +68,11 @@ class _Programme:
         successor: Process | None = None
         try:
             self._say(
-                f"{len(STORIES)} tickets arrive, signed, at the webhook. Each case is told when it has ended, with the "
-                f"hours that it would take under the policy: this stack runs {self._speed:,} times faster."
+                f"{len(STORIES)} tickets arrive, signed, at the webhook, and the month end of October begins. Each case "
+                "is told when it has ended, with the hours that it would take under the policy: this stack runs "
+                f"{self._speed:,} times faster."
             )
-            await asyncio.gather(*(self._tell(story(stage)) for story in STORIES))
+            await asyncio.gather(*(self._tell(story(stage)) for story in (*STORIES, a_month_end)))
             successor = await self._crash(stage)
             self._sum_up()
             if stay:
@@ -113,7 +115,7 @@ class _Programme:
         story = told.story
         self._print()
         self._print(Text(told.title, style="bold"))
-        self._print(Text(f"{story.case_id}, {story.tenant_id} ({story.tier})", style="dim"))
+        self._print(Text(f"{story.case_id}, {told.about}", style="dim"))
         began = story.timeline[0].at
         stamps = [_in_policy_time((line.at - began) * self._speed) for line in story.timeline]
         margin = max(map(len, stamps))
@@ -127,16 +129,15 @@ class _Programme:
 
     def _sum_up(self) -> None:
         self._print()
-        self._print(Text(f"{len(self._told)} of {len(STORIES) + 1} stories ended as told", style="bold"))
-        heads = f"    {'case':<15} {'customer':<13} {'ended':<18} {'disputed':>12} {'credited':>12}"
+        self._print(Text(f"{len(self._told)} of {len(STORIES) + 2} stories ended as told", style="bold"))
+        heads = f"    {'case':<17} {'about':<13} {'ended':<18} {'disputed':>12} {'credited':>12}"
         self._print(Text(heads, style="dim"))
         for told in sorted(self._told, key=lambda told: told.story.case_id):
-            story = told.story
-            disputed, credited = str(story.disputed), str(story.credited or "–")
+            disputed, credited = told.money
             self._print(
                 Text.assemble(
                     ("  ✓ ", "green"),
-                    f"{story.case_id:<15} {story.tenant_id:<13} {told.ending.value:<18}",
+                    f"{told.story.case_id:<17} {told.about:<13} {told.ending.value:<18}",
                     f" {disputed:>12} {credited:>12}",
                 )
             )

@@ -6,17 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
 from billing.cases import CaseStory, Ending
+from billing.month_end import Ending as RunEnding
+from billing.month_end import RunStory
 from console.signatures import sign
 from sandbox.parts import Sandbox
 
 # Longer than any story takes at the demo's pace; a story that stands still fails instead of hanging.
 PATIENCE_SECONDS = 120.0
 LOOK_EVERY_SECONDS = 0.2
+
+AnyStory = TypeVar("AnyStory", CaseStory, RunStory)
 
 
 class StoryError(Exception):
@@ -54,28 +58,36 @@ class Stage:
             raise StoryError(f"{name} got {answer.status_code} from {path}: {answer.text}")
         return dict(answer.json())
 
-    async def story(self, case_id: str, reader: str = "lead-1") -> CaseStory:
+    async def story(self, case_id: str) -> CaseStory:
         """The case as the API shows it to an operator; raises httpx.HTTPError when it shows none."""
-        headers = {"Authorization": f"Bearer {self.tokens[reader]}"}
-        answer = await self.http.get(f"/cases/{case_id}", headers=headers)
+        return CaseStory.model_validate_json((await self._read(f"/cases/{case_id}")).content)
+
+    async def _read(self, path: str) -> httpx.Response:
+        answer = await self.http.get(path, headers={"Authorization": f"Bearer {self.tokens['lead-1']}"})
         answer.raise_for_status()
-        return CaseStory.model_validate_json(answer.content)
+        return answer
 
     async def until(self, case_id: str, what: str, seen: Callable[[CaseStory], bool]) -> CaseStory:
         """Watch a case until `seen`; raises StoryError naming `what` when it does not come."""
-        story: CaseStory | None = None
+        return await self.watch(CaseStory, f"/cases/{case_id}", case_id, what, seen)
+
+    async def watch(
+        self, told: type[AnyStory], path: str, case_id: str, what: str, seen: Callable[[AnyStory], bool]
+    ) -> AnyStory:
+        """Watch whatever tells its story at `path` until `seen`; raises StoryError as `until` does."""
+        story: AnyStory | None = None
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while True:
                     try:
-                        story = await self.story(case_id)
+                        story = told.model_validate_json((await self._read(path)).content)
                     except httpx.HTTPError:  # a worker that is just being replaced answers again soon
                         story = None
                     if story is not None and seen(story):
                         return story
                     await asyncio.sleep(LOOK_EVERY_SECONDS)
         except TimeoutError:
-            where = f"{story.stage.value}: {story.next_step}" if story else "no answer"
+            where = f"{story.stage}: {story.next_step}" if story else "no answer"
             raise StoryError(f"{case_id} did not come to {what}; it is at {where}") from None
 
     async def ends(self, case_id: str) -> CaseStory:
@@ -106,6 +118,18 @@ class Told:
     """A story that was played to its end: what it is about, how it ended, and what was checked besides."""
 
     title: str
-    story: CaseStory
-    ending: Ending
+    story: CaseStory | RunStory
+    ending: Ending | RunEnding
     checked: tuple[str, ...] = ()
+
+    @property
+    def about(self) -> str:
+        """Whom the case is about."""
+        return self.story.tenant_id if isinstance(self.story, CaseStory) else self.story.period
+
+    @property
+    def money(self) -> tuple[str, str]:
+        """What was disputed and what was credited; of a month end what was billed last, in the second place."""
+        if isinstance(self.story, CaseStory):
+            return str(self.story.disputed), str(self.story.credited or "–")
+        return "–", "–"
