@@ -1,6 +1,7 @@
 """Investigating a dispute: collect the evidence, analyse it by category, and assess what the customer overpaid."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict
 from temporalio import activity
@@ -8,11 +9,13 @@ from temporalio import activity
 from activities.ports import CreditBook, DisputeScope, EvidenceRoom, InvoiceArchive, TenantDirectory
 from billing.analysis import analyse
 from billing.cases import OpenedCase
+from billing.contracts import Contract
 from billing.evidence import EvidencePack
 from billing.failures import BillingFailure, FailureCode
 from billing.findings import Assessment
 from billing.money import Money
 from billing.rerating import assess
+from billing.tenants import Tenant
 
 
 class Evidence(BaseModel):
@@ -65,12 +68,7 @@ class Investigation:
     def _assess(self, case: OpenedCase, evidence_id: str) -> Assessment:
         scope = scope_of(case)
         invoice = self.invoices.get(scope.invoice_id)
-        contract = self.tenants.contract(scope.tenant.tenant_id, scope.tenant.service_period(scope.period).start)
-        if contract is None:
-            raise BillingFailure(
-                FailureCode.NOT_FOUND,
-                f"tenant {scope.tenant.tenant_id} has no contract for {scope.period}: record one, then try again",
-            )
+        contract = contract_for(self.tenants, scope.tenant, scope.period)
         if contract.currency != invoice.currency:
             raise BillingFailure(
                 FailureCode.INVALID,
@@ -86,6 +84,20 @@ class Investigation:
             already_credited=self.credits.already_credited(scope.invoice_id),
             disputed=case.ticket.disputed,
         )
+
+
+def contract_for(directory: TenantDirectory, tenant: Tenant, period: str) -> Contract:
+    """The contract whose discounts and tax the bill of a period has: the one at its end, else the one it began with.
+
+    Raises NOT_FOUND when neither is on record.
+    """
+    span = tenant.service_period(period)
+    for moment in (span.end - timedelta(microseconds=1), span.start):
+        if contract := directory.contract(tenant.tenant_id, moment):
+            return contract
+    raise BillingFailure(
+        FailureCode.NOT_FOUND, f"tenant {tenant.tenant_id} has no contract for {period}: record one, then try again"
+    )
 
 
 def scope_of(case: OpenedCase) -> DisputeScope:

@@ -38,7 +38,9 @@ def _against(agreed: MeterPrice | None, meter: str, line: InvoiceLine, currency:
         )
     if line.applied_price is not None and line.applied_price != agreed:
         statement = f"{meter} was billed at {_applied(line, currency)}; the contract says {terms(agreed, currency)}."
-        return _wrong_rate(meter, statement, agreed, conclusive=True)
+        # A price that held for a part of the period may have been another contract's, and right.
+        active, period = line.proration
+        return _wrong_rate(meter, statement, agreed, conclusive=active == period)
     due = rate(agreed, line.quantity, *line.proration)
     if due == line.amount_minor:
         return None

@@ -15,6 +15,7 @@ from tests.billing.agreements import (
     credit_of,
     fee,
     held,
+    issued,
     late_usage,
     percent_off,
     tax,
@@ -71,6 +72,17 @@ def test_a_fee_is_due_for_the_days_of_the_contract(starts: str, ends: str | None
 
     assert amounts(made) == [(FEE, charge)]
     assert made.lines[0].period_days == 30
+
+
+@pytest.mark.parametrize(("currency", "major"), [("USD", "5.00"), ("EUR", "5.00"), ("JPY", "500"), ("KWD", "0.500")])
+def test_a_fee_of_five_hundred_minor_units_is_what_the_currency_makes_of_it(currency: str, major: str) -> None:
+    """Correctness case 34: 500 yen are 500 yen, and half of them 250."""
+    whole, half = (
+        issued(billed(held(terms(fee(500), currency=currency), starts))) for starts in ("2020-01-01", "2026-11-16")
+    )
+
+    assert str(whole.total) == f"{currency} {major}"
+    assert half.total_minor == 250
 
 
 def test_a_fee_of_a_leap_february_is_shared_by_its_twenty_nine_days() -> None:

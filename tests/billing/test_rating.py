@@ -31,6 +31,7 @@ GRADUATED = price(tier("5", "0", 100), tier("10", "0", 50), tier("15", "10"), ti
     ],
 )
 def test_a_graduated_price_charges_each_tier_for_its_own_units(quantity: str, charge: int) -> None:
+    """Correctness case 29."""
     charged = rate(GRADUATED, Decimal(quantity))
 
     assert charged == charge
@@ -56,6 +57,7 @@ def test_tier_bounds_count_the_units_beyond_the_allowance() -> None:
 
 
 def test_of_fifteen_units_ten_are_billed_when_five_of_ten_free_ones_are_left() -> None:
+    """Correctness case 32."""
     five_left = price(tier(None, "1"), included="5")
 
     charged = rate(five_left, Decimal(15))
@@ -77,6 +79,7 @@ def test_of_fifteen_units_ten_are_billed_when_five_of_ten_free_ones_are_left() -
     ],
 )
 def test_a_charge_is_rounded_half_up_to_the_minor_unit(unit_amount: str, charge: int) -> None:
+    """Correctness case 33, in cents and in yen."""
     charged = rate(price(tier(None, unit_amount)), Decimal(1))
 
     assert charged == charge

@@ -89,3 +89,18 @@ def test_a_meter_that_was_not_billed_cannot_be_billed_at_a_wrong_rate() -> None:
 def test_prices_of_another_currency_are_never_compared() -> None:
     with pytest.raises(CurrencyMismatchError, match=r"contract K-1 is in EUR, invoice INV-2026-10-0001 in USD"):
         findings(contract(AGREED, currency="EUR"), invoice(usage_line(AGREED, "5000")), [METER])
+
+
+def test_a_price_of_a_part_of_the_period_may_be_another_contracts_and_is_for_a_person_to_judge() -> None:
+    earlier = usage_line(price(tier(None, "2")), "100").model_copy(update={"active_days": 10, "period_days": 31})
+
+    found = findings(contract(price()), invoice(earlier), [METER])
+
+    assert [(finding.kind, finding.conclusive) for finding in found] == [(FindingKind.WRONG_RATE, False)]
+
+
+def test_a_part_of_a_period_at_the_agreed_price_is_right_although_its_allowance_is_shorter() -> None:
+    agreed = price(included="310")
+    line = usage_line(agreed, "150", amount_minor=50).model_copy(update={"active_days": 10, "period_days": 31})
+
+    assert findings(contract(agreed), invoice(line), [METER]) == []
