@@ -19,9 +19,9 @@ Document = Annotated[
 ]
 
 
-@router.api_route(
+@router.head("/billing/invoices/{document:path}/pdf", include_in_schema=False)
+@router.get(
     "/billing/invoices/{document:path}/pdf",
-    methods=["GET", "HEAD"],
     response_class=Response,
     responses={
         200: {"content": {"application/pdf": {}}, "description": "the document as it was issued"},
