@@ -54,6 +54,11 @@ class Settings(BaseSettings):
     temporal_tls: bool = Field(False, description="whether Temporal is reached over TLS", examples=["true"])
     task_queue: str = Field("billing-runbooks", description="the queue the workers poll", examples=["billing-runbooks"])
     stripe_api_key: SecretStr | None = Field(None, description="the Stripe secret key", examples=["sk_test_..."])
+    stripe_requests_a_second: Annotated[float, Field(gt=0, le=10_000)] = Field(
+        25.0,
+        description="how many requests a second Stripe allows the account in all: 25 in a sandbox, 100 live",
+        examples=["100"],
+    )
     stripe_api_base: str | None = Field(
         None, description="another address than Stripe's own, for a simulator", examples=["http://127.0.0.1:12111"]
     )

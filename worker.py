@@ -52,13 +52,15 @@ from adapters.postgres.press import Press
 from adapters.postgres.rollups import PostgresRollUps
 from adapters.postgres.run_reviews import PostgresRunReviews
 from adapters.postgres.stored_usage import StoredUsage
+from adapters.postgres.reconciliation import PostgresReconciliations
 from adapters.postgres.tenants import Tenants
 from adapters.postgres.ticket_notes import TicketNotes
 from adapters.stripe.invoices import StripeInvoices
 from adapters.stripe.provider import StripeProvider
 from adapters.zendesk import ZendeskDesk
-from billing.policy.standard import INVOICE_PUSH
+from billing.policy.standard import INVOICE_PUSH, MONTH_END, USAGE_INTAKE
 from settings import Settings, SettingsError, load_settings
+from adapters.stripe.rates import StripeRates
 from starters.connect import connect
 from workflows import ON_SCHEDULE, RUNBOOKS
 from workflows.blocks.sandbox import sandboxed_runner
@@ -69,17 +71,15 @@ log = structlog.get_logger("worker")
 
 # Three calls fit into one try of the MONEY allowance.
 STRIPE_ANSWERS_WITHIN = 10.0
-# Under Stripe's 25 requests a second of a sandbox account; one credit needs up to three.
-PAYMENTS_A_SECOND = 8.0
-# What is left of Stripe's rate for the documents of a month end, counted in requests for all workers together.
-INVOICE_REQUESTS_A_SECOND = 15.0
+# Where nothing else is said: what Stripe allows a sandbox account.
+SANDBOX_RATES = StripeRates(requests_a_second=25.0)
 # Rating keeps a core busy; the second has the next shard read and written meanwhile.
 BULK_AT_ONCE = 2
 
 
 @asynccontextmanager
 async def working(
-    client: Client, task_queue: str, ports: Ports, *, payments_a_second: float = PAYMENTS_A_SECOND, **options: Any
+    client: Client, task_queue: str, ports: Ports, *, rates: StripeRates = SANDBOX_RATES, **options: Any
 ) -> AsyncIterator[Sequence[Worker]]:
     """Workers for the runbooks, then one for each lane, running until the block is left; `options` go to all of them."""
     by_lane = activities(ports)
@@ -104,7 +104,7 @@ async def working(
                 **shared,
             )
         ]
-        own = _of_lanes(payments_a_second)
+        own = _of_lanes(rates)
         for lane, offered in by_lane.items():
             queue = lane_queue(task_queue, lane)
             workers.append(Worker(client, task_queue=queue, activities=offered, **{**shared, **own[lane]}))
@@ -113,11 +113,12 @@ async def working(
         yield workers
 
 
-def _of_lanes(payments_a_second: float) -> dict[str, dict[str, Any]]:
+def _of_lanes(rates: StripeRates) -> dict[str, dict[str, Any]]:
     """What the workers of each lane have of their own; a rate is kept by the server for all workers together."""
     return {
-        PAYMENTS_LANE: {"max_task_queue_activities_per_second": payments_a_second},
-        INVOICES_LANE: {},
+        PAYMENTS_LANE: {"max_task_queue_activities_per_second": rates.payments_a_second},
+        INVOICES_LANE: {"max_task_queue_activities_per_second": batches},
+    batches = rates.batches_a_second(MONTH_END.documents_a_batch)
         BULK_LANE: {"max_concurrent_activities": BULK_AT_ONCE},
     }
 
@@ -170,6 +171,8 @@ def ports_over(
     )
 
 
+        invoicing=vendors.invoicing,
+        reconciliations=PostgresReconciliations(engine),
 def ports_from(settings: Settings) -> Ports:
     """The real adapters, as the settings name them; raises SettingsError with a line for each one that is missing."""
     settings.need("database_url", "stripe_api_key", "smtp_host", "mail_from")
@@ -195,7 +198,7 @@ def _stripe(settings: Settings) -> PaymentProvider:
 
 
 def _stripe_invoices(settings: Settings, engine: Engine) -> InvoiceProvider:
-    pace = ProviderPace(engine, INVOICES_LANE, INVOICE_REQUESTS_A_SECOND)
+    pace = ProviderPace(engine, INVOICES_LANE, _rates(settings).invoice_requests_a_second)
     return StripeInvoices(
         _secret(settings.stripe_api_key), INVOICE_PUSH, settings.stripe_api_base, STRIPE_ANSWERS_WITHIN, pace
     )
@@ -211,6 +214,10 @@ def _postman(settings: Settings, engine: Engine) -> Postman:
         password=_secret(settings.smtp_password),
         documents=Press(engine, DocumentFiles(settings.documents)),
     )
+def _rates(settings: Settings) -> StripeRates:
+    return StripeRates(settings.stripe_requests_a_second)
+
+
 
 
 def _zendesk(settings: Settings, engine: Engine) -> TicketDesk | None:
@@ -236,7 +243,7 @@ async def run(settings: Settings) -> None:
     stop = asyncio.Event()
     for asked in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(asked, stop.set)
-    async with working(client, settings.task_queue, ports_from(settings)):
+    async with working(client, settings.task_queue, ports_from(settings), rates=_rates(settings)):
         log.info("worker ready", task_queue=settings.task_queue, temporal=settings.temporal_address)
         await stop.wait()
     log.info("worker stopped")

@@ -40,6 +40,9 @@ from activities.ports import (
     TenantDirectory,
     TicketDesk,
 )
+from activities.push_ports import InvoiceProvider
+from activities.reconciliation import Reconciliations
+from activities.reconciliation_ports import ReconciliationBook
 from activities.usage import UsageChecks, UsageWatch
 from billing.policy.standard import USAGE_INTAKE
 
@@ -69,6 +72,8 @@ class Ports:
     pushing: InvoicePush
     press: DocumentPress
     courier: InvoiceCourier
+    invoicing: InvoiceProvider
+    reconciliations: ReconciliationBook
     now: Now = wall_clock
 
 
@@ -104,12 +109,15 @@ def activities(ports: Ports) -> dict[str, list[Activity]]:
         runs.abandon,
         documents.print,
     ]
+    comparing = Reconciliations(ports.reconciliations, ports.invoicing, ports.effects, ports.policies, ports.now)
+    on_runs += [comparing.open, comparing.close]
+    bulk += [comparing.read, comparing.compare]
     usage = UsageChecks(ports.rollups, ports.usage, USAGE_INTAKE)
     bulk += [usage.bring_up_to_date, usage.validate]
     return {
         ORDINARY: [*on_cases, *on_runs],
         PAYMENTS_LANE: payments,
-        INVOICES_LANE: [pushing.push],
+        INVOICES_LANE: [pushing.push, comparing.void],
         BULK_LANE: bulk,
     }
 

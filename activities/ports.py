@@ -35,6 +35,7 @@ from billing.money import Money
 from billing.policy.bundle import Policy
 from billing.policy.credits import CreditPolicy
 from billing.policy.month_end import MonthEndPolicy
+from billing.policy.reconciliation import ReconciliationPolicy
 from billing.tenants import Tenant
 
 # Called with a short note of progress now and then during long work.
@@ -120,6 +121,9 @@ class PolicyShelf(Protocol):
 
     def month_end(self) -> MonthEndPolicy:
         """The house's policy for runs, in the configured zone and at the configured speed."""
+
+    def reconciliation(self) -> ReconciliationPolicy:
+        """The house's policy for comparing invoices with the provider's, at the configured speed."""
 
 
 class CalendarSource(Protocol):

@@ -6,6 +6,7 @@ from typing import Protocol
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from activities.ports import ProviderAnswer, Wire
+from activities.reconciliation_ports import ProviderSnapshot
 from billing.effects import Effect
 from billing.month_end import BatchResult, Shard
 
@@ -55,8 +56,9 @@ class PushBook(Protocol):
         """How many are confirmed, and which are left with why, as the effects say it."""
 
 
-class InvoiceProvider(Protocol):
-    """Invoices at Stripe in our words; `send` and `find` raise as those of `PaymentProvider` do."""
+class InvoiceProvider(ProviderSnapshot, Protocol):
+    """Invoices at Stripe in our words, made, changed and listed; `send` and `find` raise as those of `PaymentProvider`
+    do."""
 
     def plan(self, effect: Effect, document: DocumentToPush) -> Wire:
         """The document as it will be made there. Raises INVALID when it is not what the effect was recorded for, or the

@@ -9,7 +9,8 @@ from adapters.postgres.tenants import Tenants
 from billing.failures import BillingFailure, FailureCode
 from billing.policy.bundle import Policy
 from billing.policy.month_end import MonthEndPolicy
-from billing.policy.standard import MONTH_END, STANDARD
+from billing.policy.reconciliation import ReconciliationPolicy
+from billing.policy.standard import MONTH_END, RECONCILIATION, STANDARD
 from billing.tenants import Tenant
 
 
@@ -23,6 +24,9 @@ class Policies:
 
     def month_end(self) -> MonthEndPolicy:
         return self.of_the_house(self._zone, self._speed)
+
+    def reconciliation(self) -> ReconciliationPolicy:
+        return RECONCILIATION.accelerated(self._speed)
 
     @staticmethod
     def of_the_house(zone: str, speed: int = 1) -> MonthEndPolicy:

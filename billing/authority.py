@@ -26,6 +26,9 @@ LADDER = (Role.AGENT, Role.LEAD, Role.VP)
 # Who may start, pause, resume and cancel a month end, and take a draft out of it.
 MAY_RUN_MONTH_END = (Role.FINANCE, Role.LEAD, Role.ENGINEERING, Role.VP)
 
+# Who may have an invoice at the provider voided that stands there twice (B2).
+MAY_VOID_INVOICES = (Role.FINANCE, Role.VP)
+
 # Who asks when the runbook itself proposes; never an operator, so it can never be the approver.
 RUNBOOK = "runbook"
 

@@ -245,6 +245,43 @@ class UsageToLookAt(_Payload):
     waiting: int = 0
 
 
+class ReconciliationDiffers(_Payload):
+    """To finance and engineering: our books and the provider's are further apart than they may be (P5); `outcome`, `totals`
+    and `worst` are sentences, the last the first of `beyond` differences."""
+
+    template: Literal["reconciliation_differs"] = "reconciliation_differs"
+    case_id: str
+    reconciliation_id: str
+    period: str
+    outcome: str
+    beyond: int
+    totals: tuple[str, ...]
+    worst: tuple[str, ...]
+
+
+class DuplicatesFound(_Payload):
+    """To finance: invoices at the provider beside the ones that count wait for a decision; `reminder` counts from 0."""
+
+    template: Literal["duplicates_found"] = "duplicates_found"
+    case_id: str
+    reconciliation_id: str
+    period: str
+    count: int
+    duplicates: tuple[str, ...]
+    decide_by: AwareDatetime
+    reminder: int = 0
+
+
+class ReconciliationNotFinished(_Payload):
+    """To engineering: both sides could not be compared; the next day's reconciliation tries again."""
+
+    template: Literal["reconciliation_not_finished"] = "reconciliation_not_finished"
+    case_id: str
+    period: str
+    step: str
+    what_happened: str
+
+
 Payload = Annotated[
     DisputeAcknowledged
     | DisputeUpdate
@@ -260,7 +297,10 @@ Payload = Annotated[
     | RunReviewRequested
     | RunHandedOver
     | RunClosed
-    | UsageToLookAt,
+    | UsageToLookAt
+    | ReconciliationDiffers
+    | DuplicatesFound
+    | ReconciliationNotFinished,
     Field(discriminator="template"),
 ]
 

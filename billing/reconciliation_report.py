@@ -75,8 +75,11 @@ class ListedDifference(_Record):
     def in_words(self) -> str:
         """One sentence that names the documents, the figures and the repair."""
         subject = " / ".join(name for name in (self.invoice_id, self.provider_invoice_id) if name)
-        figures = f" ({self.internal or 'nothing'} in the books, {self.provider or 'nothing'} at the provider)"
-        return f"{subject}: {self.detail}{figures}. {self.repair}"
+        if self.internal is not None and self.provider is not None:
+            figures = f"{self.internal} in the books, {self.provider} at the provider"
+        else:
+            figures = str(self.internal if self.provider is None else self.provider)
+        return f"{subject}: {self.detail} ({figures}). {self.repair}"
 
 
 class ReconciliationReport(_Record):

@@ -48,13 +48,15 @@ class _Message(BaseModel):
 class ReconciliationOrder(_Message):
     """What starts one: a period, and the occasion that tells it from the period's others, such as `2026-11-21`.
 
-    The daily one waits for no month end: with `unless_working` it leaves a period alone while a run bills it.
+    With `unless_working` a period is left alone while a run bills it. Without `asks` nobody is asked about duplicates:
+    a month end reports them, and the daily one asks.
     """
 
     period: BillingMonth
     occasion: Occasion
     requested_by: Annotated[str, Field(min_length=1, max_length=127)]
     unless_working: bool = False
+    asks: bool = True
 
     @property
     def reconciliation_id(self) -> str:

@@ -8,6 +8,7 @@ from billing.cases import Answer, Inquiry, Reason, Remark, ReplyId
 from billing.disputes import Resolution
 from billing.holds import HeldEffect
 from billing.money import Currency
+from billing.periods import BillingMonth
 from billing.spelling import Spelled
 from billing.tenants import MeterName, TenantId
 
@@ -73,3 +74,9 @@ class HoldWish(_Wish):
     tenant_id: TenantId | None = None
     meter: MeterName | None = None
     reason: Reason
+
+
+class PeriodWish(_Wish):
+    """The month that is to be compared with the provider."""
+
+    period: BillingMonth

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from adapters.operator_keys import operator_of, public_key_of
 from adapters.postgres.operators import Operator, Operators
-from billing.authority import MAY_RUN_MONTH_END, Role
+from billing.authority import MAY_RUN_MONTH_END, MAY_VOID_INVOICES, Role
 from billing.holds import MAY_HOLD
 
 
@@ -28,6 +28,8 @@ class Deed(StrEnum):
     HOLD = "place or release a hold"
     BRING_USAGE = "bring usage in or make roll-ups anew"
     SETTLE_USAGE = "let quarantined usage in or discard it"
+    RECONCILE = "compare the books with the provider's"
+    VOID_DUPLICATES = "decide about duplicates"
     INVITE = "give a customer a link into the portal"
 
 
@@ -46,6 +48,8 @@ ROLES_FOR: Mapping[Deed, frozenset[Role]] = {
     Deed.HOLD: MAY_HOLD,
     Deed.BRING_USAGE: _IN_CHARGE | {Role.ENGINEERING, Role.FINANCE},
     Deed.SETTLE_USAGE: _IN_CHARGE | {Role.FINANCE},
+    Deed.RECONCILE: frozenset({Role.FINANCE, Role.ENGINEERING, Role.LEAD, Role.VP}),
+    Deed.VOID_DUPLICATES: frozenset(MAY_VOID_INVOICES),
     Deed.INVITE: frozenset({Role.LEAD, Role.AGENT, Role.ACCOUNT_MANAGER}),
 }
 

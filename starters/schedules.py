@@ -31,6 +31,7 @@ from temporalio.client import (
 
 from billing.failures import BillingFailure, FailureCode
 from billing.policy.month_end import MonthEndPolicy
+from billing.policy.standard import RECONCILIATION
 from billing.schedules import objection_to_time
 from starters.connect import PATIENCE, reaching_temporal
 
@@ -89,6 +90,14 @@ def declared(policy: MonthEndPolicy) -> tuple[Declared, ...]:
             arguments=({},),
             at=policy.usage_validated_at,
             note="hold the roll-ups of the last days against the raw events",
+            catch_up_within=_A_DAY,
+        ),
+        Declared(
+            schedule_id="reconciliation",
+            workflow="reconciliation-on-schedule",
+            arguments=(policy.zone,),
+            at=RECONCILIATION.starts_at,
+            note="compare the month that was billed last with the payment provider",
             catch_up_within=_A_DAY,
         ),
     )

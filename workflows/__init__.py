@@ -3,10 +3,12 @@
 from workflows.dispute import Dispute
 from workflows.month_end import MonthEnd
 from workflows.month_end_schedule import ScheduledMonthEnd
+from workflows.reconciliation import Reconciliation
+from workflows.reconciliation_schedule import ScheduledReconciliation
 from workflows.usage_validation import UsageValidation
 
-RUNBOOKS = [Dispute, MonthEnd, UsageValidation]
+RUNBOOKS = [Dispute, MonthEnd, UsageValidation, Reconciliation]
 # What schedules start: these only start a runbook, under the name that its subject has.
-ON_SCHEDULE = [ScheduledMonthEnd]
+ON_SCHEDULE = [ScheduledMonthEnd, ScheduledReconciliation]
 
 __all__ = ["ON_SCHEDULE", "RUNBOOKS"]

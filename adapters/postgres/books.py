@@ -20,6 +20,7 @@ from adapters.postgres.holds import PostgresHolds
 from adapters.postgres.invoices import Invoices
 from adapters.postgres.operators import Operators
 from adapters.postgres.press import Press
+from adapters.postgres.reconciliation import PostgresReconciliations
 from adapters.postgres.sent_mail import SentMail
 from adapters.postgres.tenants import Tenants
 from adapters.postgres.usage_view import UsageView
@@ -45,6 +46,7 @@ class Books:
     runs: PostgresBillingRuns
     holds: PostgresHolds
     press: Press
+    reconciliations: PostgresReconciliations
 
     @classmethod
     def over(cls, engine: Engine, *, speed: int = 1, documents: Path = _DOCUMENTS) -> Self:
@@ -63,6 +65,7 @@ class Books:
             runs=PostgresBillingRuns(engine),
             holds=PostgresHolds(engine),
             press=Press(engine, DocumentFiles(documents)),
+            reconciliations=PostgresReconciliations(engine),
         )
 
     def answer(self) -> bool:

@@ -1,14 +1,17 @@
-"""`InvoiceProvider` on the real Stripe API: issued documents made there, voided, written off, or paid past it."""
+"""`InvoiceProvider` on the real Stripe API: issued documents made there, voided, written off, paid past it, and listed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import cast
 
 import stripe
 
 from activities.ports import ProviderAnswer, Wire
 from activities.push_ports import DocumentToPush
+from activities.reconciliation_ports import InvoicePage
 from adapters.stripe import invoice_wires as wires
+from adapters.stripe import snapshot
 from adapters.stripe.client import Pace, open_client, told_by
 from adapters.stripe.invoice_drafts import finished, issued_with
 from adapters.stripe.outcome import failure_of_reading, failure_of_sending
@@ -76,6 +79,9 @@ class StripeInvoices:
                     return _answer(invoice) if invoice.status == _AFTER[wire.call] else None
                 case _:
                     raise _unknown_call(wire)
+
+    def pages(self, period: str, after: str | None) -> Iterator[InvoicePage]:
+        return snapshot.pages(self._client, period, after)
 
     def _changed(self, wire: Wire, key: str) -> ProviderAnswer:
         """First the reason, which a finished invoice would not take any more in some of these cases; then the change."""

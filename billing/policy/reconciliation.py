@@ -1,6 +1,6 @@
 """How far our books and the provider's may be apart, and how long a question about duplicates waits for a person (P5)."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 from decimal import Decimal
 from typing import Annotated, Self
 
@@ -9,11 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 class ReconciliationPolicy(BaseModel):
     """`share` is a fraction of the absolute amount in our books, exactly that much still passes; every line adds
-    `minor_units_a_line`, since each may have been rounded once."""
+    `minor_units_a_line`, since each may have been rounded once. `starts_at` is the daily one's time in the house's zone.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     version: str
+    starts_at: time
     share: Annotated[Decimal, Field(ge=0, lt=1)]
     minor_units_a_line: Annotated[int, Field(ge=0)]
     remind_every: timedelta

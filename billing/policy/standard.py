@@ -100,6 +100,7 @@ INVOICE_PUSH = InvoicePushPolicy(version="2026-11", days_until_due=30)
 
 RECONCILIATION = ReconciliationPolicy(
     version="2026-11",
+    starts_at=time(9),
     share=Decimal("0.005"),
     minor_units_a_line=1,
     remind_every=DAY,

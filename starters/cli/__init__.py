@@ -17,6 +17,7 @@ from starters.cli import (
     month_end,
     operators,
     portal,
+    reconciliation,
     sandbox,
     schedules,
     usage,
@@ -35,6 +36,8 @@ app = typer.Typer(
 app.add_typer(disputes.app, name="dispute")
 app.add_typer(cases.app, name="case")
 app.add_typer(month_end.app, name="month-end")
+app.command()(reconciliation.reconcile)
+app.add_typer(reconciliation.app, name="reconciliation")
 app.add_typer(holds.app, name="holds")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(usage.app, name="usage")

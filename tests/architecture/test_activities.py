@@ -40,4 +40,4 @@ async def test_only_stripe_calls_run_on_the_payments_lane(temporal_environment: 
 
     assert settings["task_queue"] == lane_queue(QUEUE, MONEY.lane)
     assert [one.name for one in definitions(settings["activities"])] == ["issue_credit"]
-    assert settings["max_task_queue_activities_per_second"] == worker.PAYMENTS_A_SECOND
+    assert settings["max_task_queue_activities_per_second"] == worker.SANDBOX_RATES.payments_a_second

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from temporalio import workflow
 
-from billing import month_end, usage_validation
+from billing import month_end, reconciling, usage_validation
 from billing.cases import Ending
 from billing.policy.raci import RACI
 from workflows import RUNBOOKS
@@ -20,6 +20,7 @@ HERE = Path(__file__).parents[2]
 ENDINGS: dict[str, list[str]] = {
     "dispute": [ending.name.lower() for ending in Ending],
     "month-end": [ending.name.lower() for ending in month_end.Ending],
+    "reconciliation": [ending.name.lower() for ending in reconciling.Ending],
     "usage-validation": [ending.name.lower() for ending in usage_validation.Ending],
 }
 
@@ -111,6 +112,9 @@ def test_every_letter_to_operators_names_a_team() -> None:
         "run_handed_over",
         "run_closed",
         "usage_to_look_at",
+        "reconciliation_differs",
+        "duplicates_found",
+        "reconciliation_not_finished",
     }
 
     owned = letters & RACI.keys()

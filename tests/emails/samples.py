@@ -23,6 +23,7 @@ from billing.emails import (
 )
 from billing.money import Money
 from tests.emails.document_samples import document_payloads
+from tests.emails.reconciliation_samples import reconciliation_payloads
 from tests.emails.run_samples import run_payloads
 from tests.emails.usage_samples import usage_payloads
 
@@ -55,6 +56,7 @@ def payloads(currency: str) -> dict[str, Payload]:
         **_alerts(),
         **document_payloads(currency),
         **run_payloads(),
+        **reconciliation_payloads(),
         **usage_payloads(),
     }
 

@@ -109,11 +109,20 @@ def test_customers_never_read_our_own_words(name: str) -> None:
         assert not re.search(r"dispute/|runbook|workflow|tenant|op_key|stage", words, re.IGNORECASE)
 
 
+# Where a reader looks first, by how the letter's name begins; in all others at the dispute.
+LOOK = {
+    "run_": "month-end show --period 2026-10",
+    "reconciliation_differs": "reconciliation show 2026-10/2026-11-21",
+    "duplicates_found": "reconciliation show 2026-10/2026-11-21",
+    "reconciliation_not_finished": "reconcile --period 2026-10",
+}
+
+
 @pytest.mark.parametrize("name", [name for name in payloads("USD") if name.partition(".")[0] not in TO_CUSTOMERS])
 def test_operators_are_told_the_command(name: str) -> None:
     rendered = written(name, "en-US")
 
-    look = "month-end show --period 2026-10" if name.startswith("run_") else "case show dispute/T-4711"
+    look = next((command for begins, command in LOOK.items() if name.startswith(begins)), "case show dispute/T-4711")
     assert f"    runbooks {look}\n" in rendered.text
     assert f"runbooks {look}" in words_of(rendered.html)
 

@@ -22,6 +22,7 @@ from sqlalchemy import Engine
 from activities.binding import Ports
 from adapters.operator_keys import sign
 from adapters.postgres.decisions import DecisionLog
+from adapters.stripe.rates import StripeRates
 from billing.cases import (
     CaseStory,
     CustomerReply,
@@ -165,5 +166,5 @@ async def an_office(engine: Engine, clock: CaseClock, evidence: Path, **replaced
         ports_over(engine, evidence, Vendors(provider=provider, invoicing=FakeInvoicing(), postman=postman)), **replaced
     )
     queue = f"office-{uuid4().hex[:8]}"
-    async with working(clock.client, queue, ports, payments_a_second=1_000):
+    async with working(clock.client, queue, ports, rates=StripeRates(10_000)):
         yield Office(clock=clock, world=world, ports=ports, provider=provider, postman=postman, queue=queue)

@@ -82,18 +82,22 @@ class BothSides:
 
     def written(self) -> BothSides:
         """Put both sides into the books, the provider's as a reading would."""
-        with self.engine.begin() as connection:
-            if self.ours:
-                people = [_tenant(one) for one in self.ours]
-                connection.execute(upsert(tenants).on_conflict_do_nothing(), people)
-                connection.execute(insert(invoices), [_document(one, self.period) for one in self.ours])
-                if lines := [line for one in self.ours for line in _lines(one)]:
-                    connection.execute(insert(invoice_lines), lines)
+        self.write_ours()
         self.book.open(self.order, datetime.now(UTC))
         page = InvoicePage(invoices=tuple(self.theirs), held=len(self.theirs), cursor="last")
         self.book.keep(self.order.reconciliation_id, page)
         self.book.keep(self.order.reconciliation_id, None)
         return self
+
+    def write_ours(self) -> None:
+        """Put our side into the books."""
+        if not self.ours:
+            return
+        with self.engine.begin() as connection:
+            connection.execute(upsert(tenants).on_conflict_do_nothing(), [_tenant(one) for one in self.ours])
+            connection.execute(insert(invoices), [_document(one, self.period) for one in self.ours])
+            if lines := [line for one in self.ours for line in _lines(one)]:
+                connection.execute(insert(invoice_lines), lines)
 
     def compared(self) -> ReconciliationReport:
         return self.book.compare(self.order.reconciliation_id, RECONCILIATION)
