@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from adapters.postgres.engine import transaction
 from adapters.postgres.evidence.collection import snapshot
@@ -85,16 +85,26 @@ def compare(engine: Engine, first: date, end: date, now: datetime, pulse: Pulse)
     if end <= first:
         raise BillingFailure(FailureCode.INVALID, f"days from {first} to {end}: the end must be after the beginning")
     with snapshot(engine) as connection:
-        connection.execute(_FOUND)
+        open_comparison(connection)
         for start in range(0, (end - first).days, DAYS_AT_ONCE):
             week = first + timedelta(days=start)
             until = min(end, week + timedelta(days=DAYS_AT_ONCE))
             pulse.note(f"comparing the days from {week} on")
             connection.execute(_COMPARE, {"first": week, "end": until})
         connection.execute(_LEAVE_WAITING_OUT)
-        connection.execute(_RESOLVE, {"first": first, "end": end, "now": now})
-        connection.execute(_RECORD, {"now": now})
-        return tuple(RollUpFinding.model_validate(dict(row)) for row in connection.execute(_READ).mappings())
+        return settled(connection, first, end, now)
+
+
+def open_comparison(connection: Connection) -> None:
+    """Make the table `found` that a comparison fills, for the length of the transaction."""
+    connection.execute(_FOUND)
+
+
+def settled(connection: Connection, first: date, end: date, now: datetime) -> tuple[RollUpFinding, ...]:
+    """Put what was `found` on record, resolve the findings of these days that were not found again, and answer it all."""
+    connection.execute(_RESOLVE, {"first": first, "end": end, "now": now})
+    connection.execute(_RECORD, {"now": now})
+    return tuple(RollUpFinding.model_validate(dict(row)) for row in connection.execute(_READ).mappings())
 
 
 def open_findings(engine: Engine, limit: int) -> tuple[RollUpFinding, ...]:

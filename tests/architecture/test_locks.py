@@ -2,7 +2,7 @@
 
 import re
 
-from tests.architecture.production_lock import PRODUCTION, WHOLE, needed, written_anew
+from tests.architecture.production_lock import HERE, PRODUCTION, WHOLE, needed, written_anew
 
 
 def test_the_production_lock_is_cut_from_the_whole_one() -> None:
@@ -18,7 +18,7 @@ def test_production_installs_no_sandbox_and_no_test_tool() -> None:
 
 
 def test_every_pinned_package_has_hashes_and_no_address() -> None:
-    for lock in (WHOLE, PRODUCTION):
+    for lock in (WHOLE, PRODUCTION, HERE / "requirements-clickhouse.lock"):
         text = lock.read_text()
         packages = re.findall(r"^[a-zA-Z0-9][\w.\[\]-]*==\S+ \\\n    --hash=sha256:", text, re.MULTILINE)
 

@@ -1,0 +1,1 @@
+"""ClickHouse as a store of usage events that roll-ups can be added up from."""
