@@ -49,18 +49,18 @@ from adapters.postgres.invoices import Invoices
 from adapters.postgres.operators import Operators as OperatorBook
 from adapters.postgres.pace import ProviderPace
 from adapters.postgres.press import Press
+from adapters.postgres.reconciliation import PostgresReconciliations
 from adapters.postgres.rollups import PostgresRollUps
 from adapters.postgres.run_reviews import PostgresRunReviews
 from adapters.postgres.stored_usage import StoredUsage
-from adapters.postgres.reconciliation import PostgresReconciliations
 from adapters.postgres.tenants import Tenants
 from adapters.postgres.ticket_notes import TicketNotes
 from adapters.stripe.invoices import StripeInvoices
 from adapters.stripe.provider import StripeProvider
-from adapters.zendesk import ZendeskDesk
-from billing.policy.standard import INVOICE_PUSH, MONTH_END, USAGE_INTAKE
-from settings import Settings, SettingsError, load_settings
 from adapters.stripe.rates import StripeRates
+from adapters.zendesk import ZendeskDesk
+from billing.policy.standard import INVOICE_PUSH, MONTH_END
+from settings import Settings, SettingsError, load_settings
 from starters.connect import connect
 from workflows import ON_SCHEDULE, RUNBOOKS
 from workflows.blocks.sandbox import sandboxed_runner
@@ -115,10 +115,10 @@ async def working(
 
 def _of_lanes(rates: StripeRates) -> dict[str, dict[str, Any]]:
     """What the workers of each lane have of their own; a rate is kept by the server for all workers together."""
+    batches = rates.batches_a_second(MONTH_END.documents_a_batch)
     return {
         PAYMENTS_LANE: {"max_task_queue_activities_per_second": rates.payments_a_second},
         INVOICES_LANE: {"max_task_queue_activities_per_second": batches},
-    batches = rates.batches_a_second(MONTH_END.documents_a_batch)
         BULK_LANE: {"max_concurrent_activities": BULK_AT_ONCE},
     }
 
@@ -168,11 +168,11 @@ def ports_over(
         pushing=PushedByEffects(InvoicePushes(engine), effects, vendors.invoicing, wall_clock),
         press=Press(engine, DocumentFiles(documents or evidence / "documents")),
         courier=Courier(Deliveries(engine), Letters(vendors.postman, effects, operators, wall_clock)),
+        invoicing=vendors.invoicing,
+        reconciliations=PostgresReconciliations(engine),
     )
 
 
-        invoicing=vendors.invoicing,
-        reconciliations=PostgresReconciliations(engine),
 def ports_from(settings: Settings) -> Ports:
     """The real adapters, as the settings name them; raises SettingsError with a line for each one that is missing."""
     settings.need("database_url", "stripe_api_key", "smtp_host", "mail_from")
@@ -204,6 +204,10 @@ def _stripe_invoices(settings: Settings, engine: Engine) -> InvoiceProvider:
     )
 
 
+def _rates(settings: Settings) -> StripeRates:
+    return StripeRates(settings.stripe_requests_a_second)
+
+
 def _postman(settings: Settings, engine: Engine) -> Postman:
     return SmtpPostman(
         settings.smtp_host or "",
@@ -214,10 +218,6 @@ def _postman(settings: Settings, engine: Engine) -> Postman:
         password=_secret(settings.smtp_password),
         documents=Press(engine, DocumentFiles(settings.documents)),
     )
-def _rates(settings: Settings) -> StripeRates:
-    return StripeRates(settings.stripe_requests_a_second)
-
-
 
 
 def _zendesk(settings: Settings, engine: Engine) -> TicketDesk | None:
