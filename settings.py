@@ -93,6 +93,11 @@ class Settings(BaseSettings):
     )
     zendesk_email: str | None = Field(None, description="the Zendesk agent's address", examples=["bot@company.example"])
     zendesk_api_token: SecretStr | None = Field(None, description="the Zendesk agent's token", examples=["TOKEN"])
+    clickhouse_url: SecretStr | None = Field(
+        None,
+        description="the ClickHouse database that usage events live in, when they do not live in Postgres",
+        examples=["https://runbooks:PASSWORD@clickhouse.example:8443/usage"],
+    )
     evidence_dir: Path | None = Field(
         None, description="where evidence files are kept", examples=["/var/lib/runbooks/evidence"]
     )

@@ -9,7 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,13 @@ from activities.boundary import FailureBoundary
 from activities.clock import wall_clock
 from activities.delivery import Courier
 from activities.invoice_push import PushedByEffects
+from activities.invoicing_ports import RollUps
 from activities.lanes import BULK_LANE, INVOICES_LANE, PAYMENTS_LANE, lane_queue
 from activities.letters import Letters
 from activities.ports import PaymentProvider, Postman, TicketDesk
 from activities.push_ports import InvoiceProvider
 from adapters.calendars import PublicHolidays
+from adapters.clickhouse.usage import ClickHouseUsage
 from adapters.document_files import DocumentFiles
 from adapters.logs import write_logs
 from adapters.mail.smtp import SmtpPostman
@@ -38,6 +40,7 @@ from adapters.policies import Policies
 from adapters.postgres.approvals import Approvals as ApprovalBook
 from adapters.postgres.billing_runs import PostgresBillingRuns
 from adapters.postgres.cases import Cases
+from adapters.postgres.copied_rollups import CopiedRollUps
 from adapters.postgres.credits import Credits as CreditLedger
 from adapters.postgres.deliveries import Deliveries
 from adapters.postgres.effects import Effects
@@ -59,7 +62,7 @@ from adapters.stripe.invoices import StripeInvoices
 from adapters.stripe.provider import StripeProvider
 from adapters.stripe.rates import StripeRates
 from adapters.zendesk import ZendeskDesk
-from billing.policy.standard import INVOICE_PUSH, MONTH_END
+from billing.policy.standard import INVOICE_PUSH, MONTH_END, USAGE_INTAKE
 from settings import Settings, SettingsError, load_settings
 from starters.connect import connect
 from workflows import ON_SCHEDULE, RUNBOOKS
@@ -183,7 +186,7 @@ def ports_from(settings: Settings) -> Ports:
         postman=_postman(settings, engine),
         tickets=_zendesk(settings, engine),
     )
-    return ports_over(
+    ports = ports_over(
         engine,
         settings.evidence,
         vendors,
@@ -191,6 +194,13 @@ def ports_from(settings: Settings) -> Ports:
         speed=settings.speed,
         zone=settings.zone,
     )
+    return replace(ports, rollups=_rollups(settings, engine)) if settings.clickhouse_url else ports
+
+
+def _rollups(settings: Settings, engine: Engine) -> RollUps:
+    """Roll-ups of usage whose events live in ClickHouse."""
+    totals = ClickHouseUsage.at(_secret(settings.clickhouse_url))
+    return CopiedRollUps(engine, totals, wall_clock, days_back=USAGE_INTAKE.validated_days)
 
 
 def _stripe(settings: Settings) -> PaymentProvider:
