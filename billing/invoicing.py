@@ -20,6 +20,7 @@ from billing.invoices import AS_BILLED_IN_ADVANCE, MINIMUM_COMMITMENT, LineKind
 from billing.periods import DaySpan
 from billing.prices import MeterPrice
 from billing.rate_cards import MICRO, shared
+from billing.wording import listed
 
 
 class UnbillableError(ValueError):
@@ -126,7 +127,7 @@ def bill(
     `labels` are the meters' names for customers. Raises UnbillableError.
     """
     if not covered:
-        raise UnbillableError("no contract covers the period: put one on record, then bill the tenant again")
+        raise UnbillableError(_uncovered(advance_billed or {}))
     currencies = {segment.terms.currency for segment in (*covered, *following)}
     if len(currencies) > 1:
         raise UnbillableError(f"contracts of the period are in {' and '.join(sorted(currencies))}: bill one by hand")
@@ -150,6 +151,12 @@ def bill(
         discount_minor=discount,
         tax_minor=sum(line.amount_minor for line in taxes),
     )
+
+
+def _uncovered(advance_billed: Mapping[str, int]) -> str:
+    if paid := listed(sorted(name for name, amount in advance_billed.items() if amount)):
+        return f"{paid} was billed in advance for a period that no contract covers any more: give it back by hand"
+    return "no contract covers the period: put one on record, then bill the tenant again"
 
 
 @dataclass(frozen=True, slots=True)

@@ -450,6 +450,13 @@ def test_a_period_without_a_contract_is_refused() -> None:
         billed(held(terms(), "2026-12-01"))
 
 
+def test_what_was_billed_in_advance_for_a_period_without_a_contract_is_not_forgotten() -> None:
+    with pytest.raises(
+        UnbillableError, match="Platform was billed in advance for a period that no contract covers any"
+    ):
+        billed(held(terms(fee(100, advance=True)), ends="2026-11-01"), advance_billed={"Platform": 100, "Free": 0})
+
+
 def test_contracts_of_two_currencies_are_never_added_up() -> None:
     moved = [
         held(terms(fee(1_000)), ends="2026-11-16"),

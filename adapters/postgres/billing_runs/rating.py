@@ -54,7 +54,8 @@ class Material:
             return Judged(account, days, Outcome.HELD, reason=f"invoicing is held: {hold}")
         if tenant_id in self.stops.disagreeing:
             return Judged(account, days, Outcome.PARKED, reason=_disagrees(self.stops.disagreeing[tenant_id]))
-        if not account.now and not any(used.values()) and tenant_id not in self.late:
+        owed = tenant_id in self.late or tenant_id in self.in_advance
+        if not (account.now or owed or any(used.values())):
             return Judged(account, days, Outcome.NOTHING_TO_BILL)
         try:
             made = self._bill(account, days, used)

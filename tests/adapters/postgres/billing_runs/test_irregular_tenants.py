@@ -229,6 +229,19 @@ def test_what_was_billed_in_advance_for_days_without_service_is_given_back(house
     assert (line[0], line[3]) == ("adjustment", 103_33 - 310_00)
 
 
+def test_what_was_billed_in_advance_for_a_month_without_a_contract_is_left_to_a_person(house: House) -> None:
+    house.tenant("acme", SEATS_AHEAD)
+    house.billed()
+    house.run("update contracts set ends = '2026-11-01T00:00+01:00'")
+
+    run = house.open("november", NOVEMBER)
+    house.rate(run)
+
+    entry = house.entry(run, "acme")
+    assert entry["outcome"] == "parked"
+    assert entry["reason"].startswith("Seat was billed in advance for a period that no contract covers any more")
+
+
 # -- at random ------------------------------------------------------------------------------------------------------
 
 ZONES = ("Europe/Berlin", "America/New_York", "Asia/Tokyo", "Pacific/Auckland")
