@@ -44,6 +44,7 @@ crash: $(READY)  ## the long crash table: SIGKILL at every point of every activi
 bench: $(READY)  ## measurements, as ratios to a baseline in the same run
 	@$(BIN)/python -m benchmarks.evidence
 	@$(BIN)/python -m benchmarks.rating
+	@$(BIN)/python -m benchmarks.usage_load
 
 clean:  ## remove the environment and the sandbox's data
 	@test ! -x $(BIN)/python -o ! -d .runbooks || $(BIN)/python -m sandbox.removal .runbooks

@@ -162,7 +162,11 @@ async def test_a_validation_that_cannot_be_done_is_told_too(opens: Opens) -> Non
 
 async def test_without_a_day_the_validation_is_of_the_days_before_today(opens: Opens) -> None:
     async with opens() as watch:
-        _, story = await watch.validates(ValidationOrder())
+        handle = await watch.client.start_workflow(
+            usage.RUNBOOK, {}, id=f"usage-validation/{uuid4().hex[:8]}", task_queue=watch.queue
+        )
+        await handle.result()
+        story = await handle.query(UsageValidation.story)
 
     assert story.report is not None
     assert story.case_id == f"usage-validation/{story.report.end}"
