@@ -127,9 +127,11 @@ class Consequences:
     def _true_up(self, amounts: Mapping[int, int]) -> dict[int, int]:
         """What is missing to the minimum: more than was billed by as much as the charges are less."""
         less = sum(line.amount_minor - amounts[line.number] for line in self._charges)
-        made = {line.number: line.amount_minor + less for line in self._true_ups}
-        beyond = 0 if self._true_ups else max(0, less - self._above_minimum)
-        return made | {self._next_number: beyond}
+        made = {line.number: line.amount_minor for line in self._true_ups}
+        if made:
+            made[min(made)] += less
+            return made | {self._next_number: 0}
+        return {self._next_number: max(0, less - self._above_minimum)}
 
     @cached_property
     def _above_minimum(self) -> int:

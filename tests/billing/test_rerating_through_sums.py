@@ -96,6 +96,19 @@ def test_a_true_up_grows_by_what_its_usage_loses() -> None:
     assert outcome.credit == NOTHING
 
 
+def test_of_two_true_ups_only_one_grows() -> None:
+    contract = held(terms(prices=(price(),), minimum_minor=10_000))
+    once = issued(billed(contract, used={METER: 6_000}))
+    second = once.lines[-1].model_copy(update={"number": 3, "amount_minor": 100})
+    invoice = Invoice.model_validate(
+        once.model_dump() | {"lines": (*once.lines, second), "total_minor": once.total_minor + 100}
+    )
+
+    outcome = assessed(contract, invoice, twice(1_000))
+
+    assert [(line.line_number, line.credit_minor) for line in outcome.lines] == [(1, 1_000), (2, -1_000)]
+
+
 def test_a_minimum_that_is_no_longer_reached_gets_a_line_of_its_own() -> None:
     outcome = credited(terms(prices=(price(),), minimum_minor=5_500), used=5_000, excess=1_000)
 
