@@ -59,8 +59,8 @@ def _server_error(error: stripe.StripeError) -> BillingFailure:
     if _header(error, "idempotent-replayed") == "true":
         return BillingFailure(
             FailureCode.KEY_SPENT,
-            f"Stripe repeats a stored {error.http_status} for this key: what was asked may have been done and must be looked up "
-            f"({_request(error)})",
+            f"Stripe repeats a stored {error.http_status} for this key: what was asked may have been done and must be "
+            f"looked up ({_request(error)})",
         )
     return _unknown(f"it failed inside (HTTP {error.http_status}, {_request(error)})")
 
