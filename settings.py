@@ -107,7 +107,9 @@ class Settings(BaseSettings):
     speed: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         1, description="divides every duration of the policy; for the sandbox only", examples=["10000"]
     )
-    zone: str = Field("UTC", description="the time zone in which months end and schedules run", examples=["Europe/Berlin"])
+    zone: str = Field(
+        "UTC", description="the time zone in which months end and schedules run", examples=["Europe/Berlin"]
+    )
     api_host: str = Field("127.0.0.1", description="the address the HTTP API listens on", examples=["0.0.0.0"])  # noqa: S104 - an example
     api_port: Port = Field(8080, description="the port the HTTP API listens on", examples=["8080"])
     metrics_host: str = Field(

@@ -12,7 +12,6 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, model
 _MONTH = re.compile(r"(?P<year>[12][0-9]{3})-(?P<month>0[1-9]|1[0-2])")
 
 
-
 def known_month(text: str) -> str:
     """Return a `yyyy-mm` billing month unchanged; raises ValueError naming the text when it is none."""
     if not _MONTH.fullmatch(text):

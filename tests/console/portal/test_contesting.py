@@ -106,7 +106,11 @@ FLAWS: dict[str, tuple[dict[str, Any], str, str]] = {
     "a link that runs": ({"evidence": "javascript:alert(1)"}, "evidence", "starting with https://"),
     "many links": ({"evidence": "https://a.example\n" * 51}, "evidence", "Send at most 50 links"),
     "a card number in a link": ({"evidence": f"https://a.example/{CARD.replace(' ', '')}"}, "evidence", "card number"),
-    "one that is encoded": ({"evidence": f"https://a.example/?n={CARD.replace(' ', '%20')}"}, "evidence", "card number"),
+    "one that is encoded": (
+        {"evidence": f"https://a.example/?n={CARD.replace(' ', '%20')}"},
+        "evidence",
+        "card number",
+    ),
     "a very long name": ({"name": "x" * 301}, "name", "at most 300 characters"),
     "no address": ({"email": ""}, "email", "Write an address that we can answer to"),
     "a header in the address": ({"email": "a@b.example\r\nBcc: c@d.example"}, "email", "Write an address"),
