@@ -230,12 +230,12 @@ class RunClosed(_Payload):
 
 class UsageToLookAt(_Payload):
     """To operators: what the daily validation of usage found (D14), or why it could not look (`failed`); lists hold the
-    first of each, in sentences. `first` and `last` are the days it is about."""
+    first of each, in sentences. `first` and `last` are the days it is about, as commands take them."""
 
     template: Literal["usage_to_look_at"] = "usage_to_look_at"
     case_id: str
-    first: date
-    last: date
+    first: str
+    last: str
     summary: str
     failed: bool = False
     disagreeing: int = 0

@@ -16,8 +16,8 @@ def look_at(case_id: str, report: UsageReport) -> UsageToLookAt:
     """The findings in sentences, the first of each kind, beside their numbers."""
     return UsageToLookAt(
         case_id=case_id,
-        first=report.first,
-        last=report.end - timedelta(days=1),
+        first=report.first.isoformat(),
+        last=(report.end - timedelta(days=1)).isoformat(),
         summary=summary(report),
         disagreeing=report.disagreeing,
         findings=tuple(finding_in_words(one) for one in report.findings[:SHOWN]),
@@ -29,7 +29,7 @@ def look_at(case_id: str, report: UsageReport) -> UsageToLookAt:
 
 def not_validated(case_id: str, day: date, why: str) -> UsageToLookAt:
     """The validation of the days before `day` gave up."""
-    last = day - timedelta(days=1)
+    last = (day - timedelta(days=1)).isoformat()
     return UsageToLookAt(case_id=case_id, first=last, last=last, summary=why, failed=True)
 
 

@@ -115,6 +115,8 @@ LOOK = {
     "reconciliation_differs": "reconciliation show 2026-10/2026-11-21",
     "duplicates_found": "reconciliation show 2026-10/2026-11-21",
     "reconciliation_not_finished": "reconcile --period 2026-10",
+    "usage_to_look_at.failed": "usage validate",
+    "usage_to_look_at": "usage quarantine list",
 }
 
 

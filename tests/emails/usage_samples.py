@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from billing.emails import Payload, UsageToLookAt
 
 _CASE = "usage-validation/2026-11-20"
@@ -14,8 +12,8 @@ def usage_payloads() -> dict[str, Payload]:
     return {
         "usage_to_look_at": UsageToLookAt(
             case_id=_CASE,
-            first=date(2026, 10, 16),
-            last=date(2026, 11, 19),
+            first="2026-10-16",
+            last="2026-11-19",
             summary="12 days disagree with the raw events, 1 event id stands under several times and 3 rows wait in quarantine",
             disagreeing=12,
             findings=("tarnwick, tokens_in, 2026-11-10: 1,200 rolled up from 40 events, 1,300 stored in 41 events",),
@@ -28,8 +26,8 @@ def usage_payloads() -> dict[str, Payload]:
         ),
         "usage_to_look_at.failed": UsageToLookAt(
             case_id=_CASE,
-            first=date(2026, 11, 19),
-            last=date(2026, 11, 19),
+            first="2026-11-19",
+            last="2026-11-19",
             summary="Postgres is not available: the connection was refused",
             failed=True,
         ),
