@@ -222,6 +222,7 @@ class RunClosed(_Payload):
     why: str
     issued: str
     totals: tuple[str, ...]
+    reconciled: str = ""
     stopped: tuple[str, ...]
     stopped_count: int
     left: tuple[str, ...]

@@ -81,7 +81,7 @@ class RunOrder(_Message):
 
 
 class Shard(_Record):
-    """An inclusive range of tenant ids, in the order of the database's `C` collation."""
+    """An inclusive range of tenant ids, in the database's own order: only the database compares them."""
 
     first: str
     last: str
@@ -240,6 +240,7 @@ class RunStory(_Record):
     left: tuple[LeftDocument, ...] = ()
     left_count: int = 0
     holds: tuple[str, ...] = ()
+    reconciled: str | None = None
     approval: PendingApproval | None = None
     ending: Ending | None = None
     timeline: tuple[StoryLine, ...] = ()

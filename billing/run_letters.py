@@ -77,6 +77,7 @@ def run_closed(story: RunStory, report: RunReport | None, ending: Ending, why: s
         why=why,
         issued=counted(report.invoices, "invoice") if report and ending in _ISSUED else "nothing",
         totals=tuple(total_in_words(one) for one in report.totals) if report else (),
+        reconciled=story.reconciled or "",
         stopped=tuple(f"{one.tenant_id}: {one.reason}" for one in report.stopped[:_SHOWN]) if report else (),
         stopped_count=_stopped(report) if report else 0,
         left=tuple(f"{one.number} ({one.tenant_id}): {one.why}" for one in story.left[:_SHOWN]),

@@ -10,7 +10,7 @@ import asyncio
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
-from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
@@ -90,18 +90,6 @@ async def _has_ended(client: Client, case: str) -> bool:
 async def story(client: Client, case: str) -> RunStory:
     """What the newest run of the case tells of itself, as of its last step."""
     return await ask(client, case, STORY, RunStory)
-
-
-async def is_running(client: Client, case: str) -> bool:
-    """Whether a run of the case is under way."""
-    try:
-        with reaching_temporal(case):
-            described = await client.get_workflow_handle(case).describe(rpc_timeout=PATIENCE)
-    except BillingFailure as failure:
-        if failure.code is FailureCode.NOT_FOUND:
-            return False
-        raise
-    return described.status is WorkflowExecutionStatus.RUNNING
 
 
 async def pause(client: Client, case: str, order: Instruction, *, request_id: str | None = None) -> str:

@@ -16,21 +16,18 @@ from collections.abc import Awaitable, Callable
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from activities.documents import Documents
-from activities.invoice_push import InvoicePushing
-from activities.month_end import Abandonment, DaysToRollUp, MonthEnds, Page, RolledUp, RunStart
+from activities.month_end import Abandonment, DaysToRollUp, MonthEnds, RolledUp, RunStart
 from billing import run_letters
 from billing.authority import RUNBOOK, Role
 from billing.failures import FailureCode
 from billing.holds import HeldEffect
-from billing.month_end import Ending, LeftBehind, Outcome, RunOrder, ShardOrder, ShardResult, Stage
-from billing.policy.month_end import Errand
+from billing.month_end import Ending, Outcome, RunOrder, ShardOrder, ShardResult, Stage
 from billing.wording import counted, listed, written
-from workflows.blocks.steps import BULK, DELIVERY, DOCUMENTS_OUT, RECORD, code_of, step, words_of
+from workflows.blocks.steps import BULK, RECORD, code_of, step, words_of
 from workflows.blocks.waiting import wait_until
 from workflows.month_end_desk import Carried
-from workflows.month_end_review import MonthEndReview
-from workflows.month_end_work import EndedError
+from workflows.month_end_errands import MonthEndErrands
+from workflows.month_end_work import EndedError, words_of_range
 
 _TURNED_AWAY = {FailureCode.INVALID, FailureCode.CONFLICT, FailureCode.NOT_FOUND}
 # What was done so far stays done; drafts of these runs are removed.
@@ -38,7 +35,7 @@ _GIVEN_UP = {Ending.CANCELLED, Ending.REJECTED}
 
 
 @workflow.defn(name="month-end")
-class MonthEnd(MonthEndReview):
+class MonthEnd(MonthEndErrands):
     """One period, one run at a time: workflow id `month-end/<period>`, a dry run `month-end/<period>/dry-run`."""
 
     @workflow.init
@@ -70,10 +67,10 @@ class MonthEnd(MonthEndReview):
             (Stage.CHECK, self._check),
             (Stage.REVIEW, self.agreed),
             (Stage.FINALISE, self._finalise),
-            (Stage.PRINT, self._print),
-            (Stage.PUSH, self._push),
-            (Stage.DELIVER, self._deliver),
-            (Stage.RECONCILE, self._reconcile),
+            (Stage.PRINT, self.print_documents),
+            (Stage.PUSH, self.push_documents),
+            (Stage.DELIVER, self.deliver_documents),
+            (Stage.RECONCILE, self.reconcile),
         ]
 
     def _is_behind(self, stage: Stage, carried: Carried | None) -> bool:
@@ -143,7 +140,9 @@ class MonthEnd(MonthEndReview):
         self.note(f"rated: {_in_words(self.rated)}")
 
     async def _rate_shard(self, work: ShardOrder) -> int:
-        rated = await self.with_help(lambda: step(MonthEnds.rate, work, allowance=BULK, summary=f"rate {_of(work)}"))
+        rated = await self.with_help(
+            lambda: step(MonthEnds.rate, work, allowance=BULK, summary=f"rate {words_of_range(work)}")
+        )
         self.rated += rated
         return rated.tenants
 
@@ -159,7 +158,7 @@ class MonthEnd(MonthEndReview):
 
     async def _anything_waits(self) -> bool:
         for errand in self.billing_run.policy.errands:
-            if await self._waiting(errand):
+            if await self.waiting(errand):
                 return True
         return False
 
@@ -175,76 +174,9 @@ class MonthEnd(MonthEndReview):
 
     async def _finalise_shard(self, work: ShardOrder) -> int:
         issued = await self.with_help(
-            lambda: step(MonthEnds.finalise, work, allowance=BULK, summary=f"issue {_of(work)}")
+            lambda: step(MonthEnds.finalise, work, allowance=BULK, summary=f"issue {words_of_range(work)}")
         )
         return issued.outcomes.get(Outcome.RATED, 0)
-
-    async def _print(self) -> None:
-        await self._run(Errand.PRINT, Stage.PRINT, "print the documents", self._print_batch)
-
-    async def _push(self) -> None:
-        """Bring every document to the provider; what it does not take is tried again, then left for a person."""
-        pauses = self.billing_run.policy.push_again_after
-        while True:
-            await self._run(Errand.PUSH, Stage.PUSH, "bring the documents to the payment provider", self._push_batch)
-            if Errand.PUSH not in self.left or not self.left[Errand.PUSH].count or self.pushes >= len(pauses):
-                return
-            again = workflow.now() + pauses[self.pushes]
-            self.pushes += 1
-            self.note(f"those are tried again {again:%a %d %b %H:%M} UTC")
-            await wait_until(again, lambda: False, name=f"push what is left again {again:%a %d %b %H:%M} UTC")
-
-    async def _deliver(self) -> None:
-        if Errand.DELIVER in self.billing_run.policy.errands:
-            self.enter(Stage.DELIVER, "send the invoices by email")
-            await self.no_hold(HeldEffect.INVOICE_DELIVERY)
-        await self._run(Errand.DELIVER, Stage.DELIVER, "send the invoices by email", self._deliver_batch)
-
-    async def _run(
-        self, errand: Errand, stage: Stage, doing: str, work: Callable[[ShardOrder], Awaitable[int]]
-    ) -> None:
-        """Run an errand for every document that needs it; what an earlier try left behind is counted anew."""
-        if errand not in self.billing_run.policy.errands:
-            return
-        self.committed = True
-        if not self.after:
-            self.left[errand] = LeftBehind()
-        self.enter(stage, doing, total=await self._waiting(errand))
-        await self.through_all(work, self.billing_run.policy.batches_at_once, errand)
-        if self.done:
-            self.note(f"{stage}: {counted(self.done, 'document')}")
-        if left := self.left[errand].count:
-            self.note(f"{stage}: {counted(left, 'document')} left behind")
-
-    async def _waiting(self, errand: Errand) -> int:
-        page = Page(run_id=self.run_id, after="", count=0, errand=errand)
-        return await self.with_help(
-            lambda: step(MonthEnds.waiting, page, allowance=BULK, summary=f"count what is left to {errand}")
-        )
-
-    async def _print_batch(self, work: ShardOrder) -> int:
-        printing = f"print {_of(work)}"
-        return self.count_left(
-            Errand.PRINT,
-            await self.with_help(lambda: step(Documents.print, work, allowance=BULK, summary=printing)),
-        )
-
-    async def _push_batch(self, work: ShardOrder) -> int:
-        pushing = f"push {_of(work)}"
-        return self.count_left(
-            Errand.PUSH,
-            await self.with_help(lambda: step(InvoicePushing.push, work, allowance=DOCUMENTS_OUT, summary=pushing)),
-        )
-
-    async def _deliver_batch(self, work: ShardOrder) -> int:
-        delivering = f"deliver {_of(work)}"
-        return self.count_left(
-            Errand.DELIVER,
-            await self.with_help(lambda: step(Documents.deliver, work, allowance=DELIVERY, summary=delivering)),
-        )
-
-    async def _reconcile(self) -> None:
-        self.enter(Stage.RECONCILE, "compare our books with the provider's")
 
     def _ending(self) -> Ending:
         outcomes = self.report.outcomes if self.report else {}
@@ -269,10 +201,6 @@ class MonthEnd(MonthEndReview):
             order = Abandonment(run_id=self.run_id, why=why)
             return await step(MonthEnds.abandon, order, allowance=BULK, summary="remove the drafts")
         return await step(MonthEnds.close, self.report, allowance=RECORD, summary="put the report on record")
-
-
-def _of(work: ShardOrder) -> str:
-    return f"{work.shard.first} to {work.shard.last}"
 
 
 def _in_words(result: ShardResult) -> str:

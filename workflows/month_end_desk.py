@@ -83,6 +83,7 @@ class MonthEndDesk(Runbook):
         self.paused: Instruction | None = None
         self.cancelled: Instruction | None = None
         self.ending: Ending | None = None
+        self.reconciled: str | None = None
         self.hand_overs = 0
         # Documents are being issued: what is decided stays decided.
         self.committed = False
@@ -202,6 +203,7 @@ class MonthEndDesk(Runbook):
             left=tuple(left for errand in self.left.values() for left in errand.first),
             left_count=self.left_count,
             holds=tuple(hold.in_words() for hold in self.holds.waited_for),
+            reconciled=self.reconciled,
             approval=self.gate.pending,
             ending=self.ending,
             timeline=tuple(self.timeline.lines),

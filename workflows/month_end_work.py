@@ -148,3 +148,8 @@ class MonthEndWork(MonthEndDesk):
         self.unsent[notice.name] = notice
         await self.notify(notice)
         del self.unsent[notice.name]
+
+
+def words_of_range(work: ShardOrder) -> str:
+    """A range of tenants, for the summary of a step: `acme to birch`."""
+    return f"{work.shard.first} to {work.shard.last}"

@@ -27,7 +27,8 @@ class MonthEndPolicy(BaseModel):
     """One version for the whole house; a run reads it when it opens and keeps it to the end.
 
     A run starts on the first of the month at `starts_at` in `zone`, which is also where a month is over; usage is validated
-    and the provider reconciled every day. Sizes are in tenants and documents, spans are real time.
+    every day. Sizes are in tenants and documents, spans are real time. A run waits for `reconciled_within` to hear how its
+    comparison with the provider came out, and ends without knowing then.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -36,7 +37,6 @@ class MonthEndPolicy(BaseModel):
     zone: ZoneName = "UTC"
     starts_at: time
     usage_validated_at: time
-    reconciled_at: time
     catch_up_within: timedelta
 
     # A tenant's draft is flagged above `spike_factor` times the median of its invoices of the last `median_months`.
@@ -57,11 +57,12 @@ class MonthEndPolicy(BaseModel):
     errands: tuple[Errand, ...] = tuple(Errand)
     look_at_holds_every: timedelta
     push_again_after: tuple[timedelta, ...]
+    reconciled_within: timedelta
     listed_at_most: Count
 
     @model_validator(mode="after")
     def _waits_are_positive(self) -> Self:
-        waits = (self.catch_up_within, self.look_at_holds_every, *self.push_again_after)
+        waits = (self.catch_up_within, self.look_at_holds_every, self.reconciled_within, *self.push_again_after)
         if any(wait <= timedelta(0) for wait in waits):
             raise ValueError(f"every wait must be longer than nothing, got {[str(wait) for wait in waits]}")
         return self
@@ -76,6 +77,7 @@ class MonthEndPolicy(BaseModel):
             update={
                 "version": f"{self.version}×{speed}",
                 "look_at_holds_every": self.look_at_holds_every / speed,
+                "reconciled_within": self.reconciled_within / speed,
                 "push_again_after": tuple(wait / speed for wait in self.push_again_after),
                 "approvals": self.approvals.accelerated(speed),
             }

@@ -112,7 +112,6 @@ MONTH_END = MonthEndPolicy(
     version="2026-11",
     starts_at=time(6),
     usage_validated_at=time(5),
-    reconciled_at=time(7),
     catch_up_within=7 * DAY,
     spike_factor=Decimal(3),
     median_months=3,
@@ -128,6 +127,7 @@ MONTH_END = MonthEndPolicy(
     batches_at_once=8,
     look_at_holds_every=HOUR,
     push_again_after=(5 * MINUTE, HOUR),
+    reconciled_within=HOUR,
     listed_at_most=50,
 )
 

@@ -41,6 +41,7 @@ def run_payloads() -> dict[str, Payload]:
         ending="closed",
         why="",
         issued="1,204 invoices",
+        reconciled="both agree",
         totals=review.totals,
         stopped=(),
         stopped_count=0,
@@ -50,7 +51,14 @@ def run_payloads() -> dict[str, Payload]:
     return {
         "run_review_requested": review,
         "run_review_requested.reminder": review.model_copy(
-            update={"reminder": 2, "requested_by": "finance-1", "flags": (), "flagged": 0, "stopped": (), "stopped_count": 0}
+            update={
+                "reminder": 2,
+                "requested_by": "finance-1",
+                "flags": (),
+                "flagged": 0,
+                "stopped": (),
+                "stopped_count": 0,
+            }
         ),
         "run_handed_over": RunHandedOver(
             case_id=_CASE,
@@ -69,7 +77,12 @@ def run_payloads() -> dict[str, Payload]:
             }
         ),
         "run_closed.rejected": closed.model_copy(
-            update={"ending": "rejected by finance", "why": "rejected by finance-1", "issued": "nothing"}
+            update={
+                "ending": "rejected by finance",
+                "why": "rejected by finance-1",
+                "issued": "nothing",
+                "reconciled": "",
+            }
         ),
         "run_closed.not_accepted": closed.model_copy(
             update={
@@ -78,6 +91,7 @@ def run_payloads() -> dict[str, Payload]:
                 "why": "another run of 2026-10 is under way",
                 "issued": "nothing",
                 "totals": (),
+                "reconciled": "",
             }
         ),
     }

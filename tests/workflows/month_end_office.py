@@ -7,7 +7,7 @@
 Roll-ups are planted by `House`, so raw usage counts as agreeing with them unless a test says otherwise.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -18,14 +18,18 @@ from uuid import uuid4
 from sqlalchemy import Engine
 
 from activities.binding import Ports
-from activities.ports import Heartbeat
+from activities.ports import Heartbeat, Wire
+from activities.push_ports import DocumentToPush
+from activities.reconciliation_ports import InvoicePage
 from adapters.operator_keys import new_token, sign
 from adapters.policies import Policies
 from adapters.postgres.operators import Operator, Operators
 from adapters.stripe.rates import StripeRates
 from billing.authority import Role
 from billing.cases import DecisionReceipt, SignedDecision, Verdict
+from billing.effects import Effect
 from billing.failures import BillingFailure, FailureCode
+from billing.invoices import InvoiceStatus
 from billing.month_end import (
     BatchResult,
     Ending,
@@ -40,6 +44,7 @@ from billing.month_end import (
 )
 from billing.policy.month_end import Errand, MonthEndPolicy
 from billing.policy.standard import MONTH_END
+from billing.reconciliation import Theirs
 from billing.rollups import RollUpFinding
 from tests.adapters.postgres.billing_runs.world import USUAL, House
 from tests.fakes.invoicing import FakeInvoicing
@@ -83,6 +88,38 @@ class Shelf(Policies):
 
     def month_end(self) -> MonthEndPolicy:
         return self._month_end
+
+
+class Account(FakeInvoicing):
+    """The provider's side of a house: a reconciliation finds what was pushed, as it was pushed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._planned: dict[str, DocumentToPush] = {}
+
+    def plan(self, effect: Effect, document: DocumentToPush) -> Wire:
+        self._planned[document.number] = document
+        return super().plan(effect, document)
+
+    def pages(self, period: str, after: str | None) -> Iterator[InvoicePage]:
+        held = tuple(_as_held(self._planned[number]) for number in self.documents)
+        if held and after is None:
+            yield InvoicePage(invoices=held, held=len(held), cursor="last")
+
+
+def _as_held(document: DocumentToPush) -> Theirs:
+    return Theirs(
+        provider_invoice_id=f"in_{document.tenant_id}_{document.number}",
+        provider_customer_id=document.provider_customer_id,
+        op_key=document.op_key,
+        number=document.number,
+        status=InvoiceStatus.OPEN,
+        currency=document.currency,
+        total_minor=document.total_minor,
+        due_minor=document.due_minor,
+        credited_minor=0,
+        created_at=document.issued_at,
+    )
 
 
 @dataclass
@@ -146,7 +183,7 @@ class MonthEndOffice:
     clock: CaseClock
     house: House
     ports: Ports
-    stripe: FakeInvoicing
+    stripe: Account
     courier: FakeCourier
     postman: FakePostman
     rollups: FakeRollUps
@@ -247,7 +284,7 @@ async def a_billing_office(
     """Found the house and open the office; `replaced` swaps ports."""
     house = House(engine, policy)
     tokens = {operator_id: _hired(engine, operator_id, role) for operator_id, role in STAFF.items()}
-    stripe, courier, postman, rollups = FakeInvoicing(), FakeCourier(house), FakePostman(), FakeRollUps()
+    stripe, courier, postman, rollups = Account(), FakeCourier(house), FakePostman(), FakeRollUps()
     vendors = Vendors(provider=FakeProvider(), invoicing=stripe, postman=postman)
     fakes: dict[str, Any] = {
         "policies": Shelf(engine, policy),

@@ -29,6 +29,7 @@ async def test_everybody_is_billed_printed_pushed_and_written_to_once(office: Mo
     assert office.house.numbers() == numbers
     assert office.stripe.documents == dict.fromkeys(numbers, 124_95)
     assert office.printed() == sorted(office.courier.delivered) == numbers
+    assert (await run.story()).reconciled == "both agree"
     assert office.letters("run_closed") == ["finance-1@ops.example", "finance-2@ops.example"]
 
 
