@@ -1,6 +1,7 @@
 """The ports of month end, beside `activities/ports.py` and under the same rules: repeatable, failing with `BillingFailure`.
 
-Every method works set-wise on many tenants. Tenants, and the ranges of them, are ordered by id in the `C` collation.
+Every method works set-wise on many tenants. Tenants, and the ranges of them, are in the order of the database, whose indexes
+have it; nobody else compares their ids.
 """
 
 from datetime import date, datetime

@@ -31,9 +31,9 @@ _UNDELIVERED = text("""
     join effects as pushed on pushed.op_key = 'month-end/' || invoice.period || '/invoice/' || invoice.tenant_id
         and pushed.state = 'confirmed'
     left join effects as letter on letter.op_key = 'month-end/' || invoice.period || '/delivery/' || invoice.tenant_id
-    where run.run_id = :run_id and invoice.tenant_id collate "C" between :first and :last
+    where run.run_id = :run_id and invoice.tenant_id between :first and :last
         and letter.state is distinct from 'confirmed'
-    order by invoice.tenant_id collate "C"
+    order by invoice.tenant_id
 """)
 
 

@@ -22,7 +22,7 @@ _BATCH = """
         join invoices document on document.period = run.period
         join effects effect on effect.op_key = 'month-end/' || document.period || '/invoice/' || document.tenant_id
         where run.run_id = :run_id and document.revision = 1 and document.status <> 'draft'
-            and document.tenant_id collate "C" between :first and :last
+            and document.tenant_id between :first and :last
     )
 """
 
@@ -32,11 +32,11 @@ _UNSETTLED = """
         tenant.provider_customer_id, tenant.collection = 'charge_automatically' as charged_automatically
     from batch join tenants tenant using (tenant_id)
     where batch.state not in ('confirmed', 'refused')
-    order by batch.tenant_id collate "C"
+    order by batch.tenant_id
 """
 
 _STANDING = """
-    select tenant_id, number, state, why from batch order by tenant_id collate "C"
+    select tenant_id, number, state, why from batch order by tenant_id
 """
 
 _TAKE_UP_AGAIN = """
@@ -53,7 +53,7 @@ _LEFT = """
     select document.tenant_id, document.number, effect.state, effect.why
     from effects effect join invoices document on document.invoice_id = effect.request ->> 'invoice_id'
     where effect.case_id = :case_id and effect.kind = 'invoice' and effect.state <> 'confirmed'
-    order by document.tenant_id collate "C" limit :limit
+    order by document.tenant_id limit :limit
 """
 
 

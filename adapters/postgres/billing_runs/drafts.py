@@ -16,7 +16,6 @@ from billing.invoices import InvoiceStatus
 from billing.invoicing import Bill
 from billing.month_end import Outcome
 from billing.parking import flags_of
-from billing.periods import DaySpan
 from billing.prices import MeterPrice
 from billing.rate_cards import MICRO, plain
 
@@ -132,11 +131,10 @@ def drop_drafts(connection: Connection, invoice_ids: Sequence[str]) -> int:
 def digest_of(bill: Bill) -> str:
     """The SHA-256 of everything a bill says: equal bills of two runs have equal digests."""
     said = [
-        (line.kind.value, line.description, line.meter, line.quantity, line.amount_minor, line.active_days,
-         line.period_days, line.rate and str(line.rate))
+        f"{line.kind}|{line.description}|{line.meter}|{line.quantity}|{line.amount_minor}|{line.rate}|{line.active_days}"
         for line in bill.lines
-    ]  # fmt: skip
-    return hashlib.sha256(repr((bill.currency, said)).encode()).hexdigest()
+    ]
+    return hashlib.sha256("\n".join([bill.currency, *said]).encode()).hexdigest()
 
 
 def _invoice_id(run: Run, judged: Judged) -> str:
@@ -161,8 +159,11 @@ def _invoice(run: Run, judged: Judged, bill: Bill) -> tuple[Any, ...]:
 
 
 def _lines(invoice_id: str, bill: Bill, price_ids: PriceIds) -> Iterator[tuple[Any, ...]]:
+    days, first, end = None, None, None
     for number, line in enumerate(bill.lines, 1):
-        first, end = _edges(line.days)
+        if line.days is not days:  # nearly always the same object, or none
+            days = line.days
+            first, end = (days.first, days.end) if days else (None, None)
         yield (
             invoice_id,
             number,
@@ -170,7 +171,7 @@ def _lines(invoice_id: str, bill: Bill, price_ids: PriceIds) -> Iterator[tuple[A
             line.meter,
             _units(line.quantity),
             line.amount_minor,
-            line.kind.value,
+            line.kind,
             price_ids.of(line.price),
             first,
             end,
@@ -178,10 +179,6 @@ def _lines(invoice_id: str, bill: Bill, price_ids: PriceIds) -> Iterator[tuple[A
             line.period_days,
             line.rate,
         )
-
-
-def _edges(days: DaySpan | None) -> tuple[Any, Any]:
-    return (days.first, days.end) if days else (None, None)
 
 
 def _units(quantity: int) -> int | Decimal:

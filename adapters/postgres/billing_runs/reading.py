@@ -24,34 +24,35 @@ _NOT_INVOICED = """
     and not exists (
         select from invoices as invoice
         where invoice.tenant_id = tenant.tenant_id and invoice.period = :period and invoice.kind = 'usage'
+            and invoice.revision = 1
     )
 """
 
-# A contract that holds for all of both periods needs no closer look; `now` and `next` count those that touch each period.
+# Where the periods begin and end is computed once for each zone and anchor day of the shard. A contract that holds for all
+# of both periods needs no closer look; `now` and `next` count those that touch each period.
 _TENANTS = """
+    with period as materialized (
+        select zone, anchor_day, cast((cast(:firsts as date[]))[anchor_day] as timestamp) at time zone zone as starts,
+            cast((cast(:ends as date[]))[anchor_day] as timestamp) at time zone zone as ends,
+            cast((cast(:next_ends as date[]))[anchor_day] as timestamp) at time zone zone as next_ends
+        from (select distinct zone, anchor_day from tenants where tenant_id between :first and :last) as calendars
+    )
     select tenant.tenant_id, tenant.currency, tenant.zone, tenant.anchor_day, tenant.legal_entity_id,
         tenant.address is not null as has_address, tenant.provider_customer_id is not null as has_customer,
         tenant.collection = 'send_invoice' or tenant.payment_method_id is not null as can_be_collected,
         held.now, held.terms_id, held.whole, held.next, held.next_terms_id, held.next_whole
     from (select * from {tenants} and tenant.tenant_id between :first and :last {not_done}) as tenant
-    cross join lateral (
-        select cast((cast(:firsts as date[]))[anchor_day] as timestamp) at time zone zone as starts,
-            cast((cast(:ends as date[]))[anchor_day] as timestamp) at time zone zone as ends,
-            cast((cast(:next_ends as date[]))[anchor_day] as timestamp) at time zone zone as next_ends
-    ) as period
+    join period using (zone, anchor_day)
     cross join lateral (
         select count(*) filter (where in_period) as now, min(terms_id) filter (where in_period) as terms_id,
-            bool_and(starts_before and ends_after and pauses = '[]') filter (where in_period) as whole,
+            bool_and(starts <= period.starts and ends >= period.ends and pauses = '[]') filter (where in_period) as whole,
             count(*) filter (where in_next) as next, min(terms_id) filter (where in_next) as next_terms_id,
-            bool_and(starts_before_next and ends_after_next and pauses = '[]') filter (where in_next) as next_whole
+            bool_and(starts <= period.ends and ends >= period.next_ends and pauses = '[]') filter (where in_next)
+                as next_whole
         from (
-            select contract.terms_id, contract.pauses,
-                contract.starts < period.ends and (contract.ends is null or contract.ends > period.starts) as in_period,
-                contract.starts <= period.starts as starts_before,
-                contract.ends is null or contract.ends >= period.ends as ends_after,
-                contract.ends is null or contract.ends > period.ends as in_next,
-                contract.starts <= period.ends as starts_before_next,
-                contract.ends is null or contract.ends >= period.next_ends as ends_after_next
+            select terms_id, pauses, starts, coalesce(contract.ends, 'infinity') as ends,
+                starts < period.ends and coalesce(contract.ends, 'infinity') > period.starts as in_period,
+                coalesce(contract.ends, 'infinity') > period.ends as in_next
             from contracts as contract
             where contract.tenant_id = tenant.tenant_id and contract.starts < period.next_ends
                 and (contract.ends is null or contract.ends > period.starts)

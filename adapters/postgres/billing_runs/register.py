@@ -25,7 +25,7 @@ TENANTS = {
         tenants as tenant where not exists (
             select from invoices as invoice
             where invoice.tenant_id = tenant.tenant_id and invoice.period = :period and invoice.kind = 'usage'
-                and invoice.run_id is distinct from :run_id
+                and invoice.revision = 1 and invoice.run_id is distinct from :run_id
         ) and not exists (
             select from run_entries as entry
             where entry.tenant_id = tenant.tenant_id and entry.outcome = 'nothing_to_bill' and entry.run_id = (

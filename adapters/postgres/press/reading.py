@@ -22,7 +22,7 @@ _DOCUMENTS = """
     left join parties as seller on seller.party_id = invoice.billed_by
     left join parties as buyer on buyer.party_id = invoice.billed_to
     where invoice.number is not null and {which}
-    order by invoice.tenant_id collate "C", invoice.revision
+    order by invoice.tenant_id, invoice.revision
 """
 
 _BY_ID = text(_DOCUMENTS.format(which="invoice.invoice_id = any(:invoice_ids)"))
@@ -31,7 +31,7 @@ _UNPRINTED = text(
     _DOCUMENTS.format(
         which="""invoice.period = (select period from billing_runs where run_id = :run_id) and invoice.kind = 'usage'
         and invoice.revision = 1 and invoice.status not in ('draft', 'void') and invoice.run_id is not null
-        and invoice.tenant_id collate "C" between :first and :last
+        and invoice.tenant_id between :first and :last
         and not exists (select from invoice_documents as printed where printed.number = invoice.number)"""
     )
 )

@@ -70,11 +70,10 @@ invoices = Table(
     Column("billed_to", ForeignKey("parties.party_id")),
     minor("applied_credit_minor", server_default=text("0")),
     Column("void_reason", Text),
-    UniqueConstraint("tenant_id", "period", "kind", "revision"),
+    # By period first: a month's documents are written and read in the order of their tenants.
+    UniqueConstraint("period", "tenant_id", "kind", "revision", name="uq_invoices_tenant_id_period_kind_revision"),
     # A document is corrected once, by the next revision; the revisions form one chain.
     Index("uq_invoices_corrects", "corrects", unique=True, postgresql_where=text("corrects is not null")),
-    # A month's documents lie together; an entry for each would be paid for twice, when it is drafted and when it is issued.
-    Index("ix_invoices_period", "period", postgresql_using="brin", postgresql_with={"pages_per_range": 16}),
     # Empty while a month is made; reconciliation asks whose an invoice at the provider is.
     Index(
         "ix_invoices_provider_invoice_id",
