@@ -6,10 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from temporalio.common import SearchAttributeKey
 
 import migrations
 from workflows.blocks import attributes
+
+# A machine that is busy with something else disproves no property.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 pytest_plugins = [
     "tests.fixtures.logs",
