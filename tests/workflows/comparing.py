@@ -42,11 +42,16 @@ class ComparingDesk:
     postman: FakePostman
     ports: Ports
     queue: str
+    tokens: dict[str, str]
+
+    def is_ready(self) -> None:
+        """Write our side down, and let the provider list the other."""
+        self.sides.write_ours()
+        self.provider.listed = list(self.sides.theirs)
 
     async def begins(self, **changes: Any) -> ReconciliationInHand:
         """Write down both sides and compare them, until it waits or has ended."""
-        self.sides.write_ours()
-        self.provider.listed = list(self.sides.theirs)
+        self.is_ready()
         plain = {"period": self.sides.period, "occasion": f"t-{uuid4().hex[:8]}", "requested_by": "finance-1"}
         order = ReconciliationOrder.model_validate(plain | changes)
         with self.clock.held():
@@ -102,12 +107,13 @@ async def a_comparing_desk(
     engine: Engine, clock: CaseClock, files: Path, provider: FakeInvoicing | None = None
 ) -> AsyncIterator[ComparingDesk]:
     """Found the company; `provider` replaces the fake of Stripe's invoices."""
-    World(engine).found()
+    world = World(engine)
+    world.found()
     postman, invoicing, queue = FakePostman(), provider or FakeInvoicing(), f"comparing-{uuid4().hex[:8]}"
     vendors = Vendors(provider=FakeProvider(), invoicing=invoicing, postman=postman)
     ports = ports_over(engine, files, vendors)
     async with working(clock.client, queue, ports, rates=StripeRates(10_000)):
-        yield ComparingDesk(clock, BothSides(engine), invoicing, postman, ports, queue)
+        yield ComparingDesk(clock, BothSides(engine), invoicing, postman, ports, queue, world.tokens)
 
 
 def copied(one: Theirs, name: str, **changes: Any) -> Theirs:

@@ -282,8 +282,7 @@ async def test_a_reading_that_was_interrupted_goes_on_behind_its_last_page(
 async def test_the_names_that_starters_use_are_the_runbooks(desk: ComparingDesk) -> None:
     desk.sides.both("acme", 30_00)
     desk.sides.theirs.append(copied(desk.sides.theirs[0], "in_copy", number=None))
-    desk.sides.write_ours()
-    desk.provider.listed = list(desk.sides.theirs)
+    desk.is_ready()
     client, book, key = desk.clock.client, desk.ports.reconciliations, uuid4().hex
     when = {"task_queue": desk.queue, "zone": "UTC", "now": datetime.now(UTC)}
 
