@@ -12,6 +12,12 @@ from adapters.usage_files.blocks import Block, Flaw
 ROW = "row"
 
 
+def keepable(words: str) -> str:
+    """Words as a database can keep them and an answer repeat them: no NULs, no halves of letters, on one line."""
+    whole = words.encode("utf-8", "replace").decode()
+    return "".join(letter if letter.isprintable() else "�" for letter in whole)
+
+
 class Rows:
     """Collects rows of text by column, and what is wrong with those that have none."""
 
@@ -29,7 +35,8 @@ class Rows:
 
     def refuse(self, line: int, field: str, reason: str, row: Mapping[str, str | None] | str) -> None:
         """A row that is none, by column as far as it could be read, else as it stands."""
-        self._flaws.append(Flaw(line, field, reason, {ROW: row} if isinstance(row, str) else dict(row)))
+        as_sent = {ROW: row} if isinstance(row, str) else {keepable(name): value for name, value in row.items()}
+        self._flaws.append(Flaw(line, keepable(field) or ROW, reason, as_sent))
 
     def block(self, end: int) -> Block:
         """Everything that was collected; `end` rows of the file are done with."""

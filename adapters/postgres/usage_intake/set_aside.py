@@ -32,7 +32,7 @@ def set_aside(connection: Connection, load_id: str, flaws: Sequence[Flaw]) -> in
 
 def _keepable(row: dict[str, str | None]) -> dict[str, str | None]:
     """What Postgres can hold: text without NULs and of bounded length."""
-    return {name.replace("\0", "�"): _kept(value) for name, value in row.items()}
+    return {name: _kept(value) for name, value in row.items()}
 
 
 def _kept(value: str | None) -> str | None:

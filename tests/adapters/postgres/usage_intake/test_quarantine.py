@@ -236,3 +236,18 @@ def test_a_late_release_is_billed_on_the_next_invoice(collector: Collector) -> N
     assert collector.rows("select period, quantity::text, billed_on from late_usage") == [
         {"period": "2026-08", "quantity": "2.500000", "billed_on": None}
     ]
+
+
+@pytest.mark.parametrize("name", ["\\ud800", "\\u0000", "", "x" * 5_000, "\\u001b[31m"])
+def test_names_that_nobody_can_keep_stop_no_load(collector: Collector, name: str) -> None:
+    path = collector.file([event(1)], UsageFormat.JSON_LINES)
+    with path.open("a") as file:
+        file.write(f'{{"{name}": "a", "meter": {{"\\ud800": "\\u0000"}}}}\n')
+
+    report = collector.loads(path)
+
+    [found] = collector.quarantine.rows()
+    assert (report.stored, report.quarantined, found.line) == (1, 1, 2)
+    assert found.reason.startswith("is no field of an event")
+    assert len(found.field) <= 40
+    found.model_dump_json()
