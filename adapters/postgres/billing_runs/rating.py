@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
 from adapters.postgres.billing_runs.calendar import Calendar
 from adapters.postgres.billing_runs.irregular import by_segment, in_total
@@ -19,8 +20,7 @@ from billing.periods import DaySpan
 _NOTHING: Mapping[str, int] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """What became of a tenant; a bill is kept also where it may not be issued yet, for its total."""
 
     account: Account
@@ -74,16 +74,26 @@ class Material:
         return Judged(account, days, Outcome.PARKED if objection else Outcome.RATED, bill=made, reason=objection)
 
     def _bill(self, account: Account, days: DaySpan, used: Usage) -> Bill:
-        covered, usage = self._covered(account, days, used)
-        following_days = self.calendar.following[account.anchor_day - 1]
+        tenant_id, anchor_day = account.tenant_id, account.anchor_day
+        following_days = self.calendar.following[anchor_day - 1]
+        covered: Sequence[Segment]
+        following: Sequence[Segment]
+        if account.is_plain:
+            covered, usage = self._whole_period(account.terms_id, anchor_day, following=False), [used]
+            following = self._whole_period(account.next_terms_id, anchor_day, following=True)
+        else:
+            contracts = self.contracts.get(tenant_id, ())
+            covered = segments(contracts, days, account.zone)
+            usage = by_segment(covered, self.by_day.get(tenant_id, {}))
+            following = segments(contracts, following_days, account.zone)
         return bill(
             covered,
             days,
             usage,
-            following=self._following(account, following_days),
+            following=following,
             following_days=following_days,
-            advance_billed=self.in_advance.get(account.tenant_id, _NOTHING),
-            late=self.late.get(account.tenant_id, ()),
+            advance_billed=self.in_advance.get(tenant_id, _NOTHING),
+            late=self.late.get(tenant_id, ()),
             labels=self.labels,
         )
 
@@ -91,18 +101,6 @@ class Material:
         if tenant_id in self.by_day:
             return in_total(self.by_day[tenant_id])
         return self.usage.get(tenant_id, {})
-
-    def _covered(self, account: Account, days: DaySpan, used: Usage) -> tuple[Sequence[Segment], Sequence[Usage]]:
-        """The stretches that contracts cover, with the usage of each."""
-        if account.is_plain:
-            return self._whole_period(account.terms_id, account.anchor_day, following=False), [used]
-        covered = segments(self.contracts.get(account.tenant_id, ()), days, account.zone)
-        return covered, by_segment(covered, self.by_day.get(account.tenant_id, {}))
-
-    def _following(self, account: Account, days: DaySpan) -> Sequence[Segment]:
-        if account.is_plain:
-            return self._whole_period(account.next_terms_id, account.anchor_day, following=True)
-        return segments(self.contracts.get(account.tenant_id, ()), days, account.zone)
 
     def _whole_period(self, terms_id: int | None, anchor_day: int, *, following: bool) -> tuple[Segment, ...]:
         """One segment for the whole period, the same object for every tenant under the same terms."""
