@@ -35,7 +35,9 @@ class Rows:
 
     def refuse(self, line: int, field: str, reason: str, row: Mapping[str, str | None] | str) -> None:
         """A row that is none, by column as far as it could be read, else as it stands."""
-        as_sent = {ROW: row} if isinstance(row, str) else {keepable(name): value for name, value in row.items()}
+        as_sent: dict[str, str | None] = (
+            {ROW: row} if isinstance(row, str) else {keepable(name): value for name, value in row.items()}
+        )
         self._flaws.append(Flaw(line, keepable(field) or ROW, reason, as_sent))
 
     def block(self, end: int) -> Block:
