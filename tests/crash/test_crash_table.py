@@ -13,6 +13,8 @@ from activities.binding import Ports, activities
 from activities.documents import Documents
 from activities.invoice_push import InvoicePushing
 from activities.month_end import MonthEnds
+from activities.reconciliation import Reconciliations
+from activities.usage import UsageChecks
 from tests.crash.company import Ground
 from tests.crash.plan import EVERY_KILL, ISSUE_CREDIT, STEPS, Moment
 from tests.crash.runs import side_by_side
@@ -28,8 +30,8 @@ SHORT = tuple(
     if kill.step is ISSUE_CREDIT or kill.moment is TURNS[STEPS.index(kill.step) % len(TURNS)]
 )
 
-# Month ends have a chaos of their own.
-ELSEWHERE = (MonthEnds, Documents, InvoicePushing)
+# Month ends have a chaos of their own; the daily checks begin again where they were.
+ELSEWHERE = (MonthEnds, Documents, InvoicePushing, Reconciliations, UsageChecks)
 
 
 async def test_a_killed_worker_leaves_exactly_one_of_each_effect(
