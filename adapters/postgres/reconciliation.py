@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,16 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from activities.reconciliation_ports import InvoicePage, Reading, ReconciliationRow
 from adapters.postgres.engine import transaction
-from adapters.postgres.reconciliation_sql import COUNTS, RECORD_DIFFERENCES, TOTALS
+from adapters.postgres.reconciliation_sql import (
+    COUNT_SUSPECTS,
+    COUNTS,
+    ENOUGH_MEMORY,
+    MAKE_ROOM,
+    MOVED,
+    PROVIDER_HAS_MORE,
+    RECORD_DIFFERENCES,
+    SET_SUSPECTS_ASIDE,
+)
 from adapters.postgres.tables import billing_audit, billing_runs, provider_invoices, reconciliations
 from billing import reconciliation_repairs as repairs
 from billing.corrections import sha256_of
@@ -109,8 +118,14 @@ class PostgresReconciliations:
     def compare(self, reconciliation_id: str, policy: ReconciliationPolicy) -> ReconciliationReport:
         with transaction(self._engine) as connection:
             kept = _kept(connection, reconciliation_id)
-            connection.execute(text(RECORD_DIFFERENCES), _asked(kept, policy))
-            return _report(connection, kept)
+            asked = _asked(kept, policy)
+            connection.execute(text(ENOUGH_MEMORY))
+            these = {name: asked[name] for name in ("reconciliation_id", "period")}
+            connection.execute(text(MAKE_ROOM))
+            ours = connection.execute(text(SET_SUSPECTS_ASIDE), these).mappings().all()
+            connection.execute(text(COUNT_SUSPECTS))
+            connection.execute(text(RECORD_DIFFERENCES), asked)
+            return _report(connection, kept, ours)
 
     def close(self, reconciliation_id: str, report: ReconciliationReport | None, now: datetime) -> None:
         this = reconciliations.c.reconciliation_id == reconciliation_id
@@ -197,24 +212,40 @@ def _asked(kept: RowMapping, policy: ReconciliationPolicy) -> dict[str, Any]:
     }
 
 
-def _report(connection: Connection, kept: RowMapping) -> ReconciliationReport:
-    this = {"reconciliation_id": kept["reconciliation_id"], "period": kept["period"]}
+def _report(connection: Connection, kept: RowMapping, ours: Sequence[RowMapping]) -> ReconciliationReport:
+    """What was recorded, summed up; the suspects of this transaction are still there."""
+    this = {"reconciliation_id": kept["reconciliation_id"]}
     counted = {row["difference"]: row for row in connection.execute(text(COUNTS), this).mappings()}
-    totals = tuple(CurrencyComparison(**row) for row in connection.execute(text(TOTALS), this).mappings())
+    moved = {row["currency"]: row for row in connection.execute(text(MOVED), this).mappings()}
+    totals = _totals({row["currency"]: row for row in ours if row["documents"]}, moved)
+    more = int(connection.execute(text(PROVIDER_HAS_MORE)).scalar_one())
     return ReconciliationReport(
         reconciliation_id=kept["reconciliation_id"],
         period=kept["period"],
         documents=sum(total.documents for total in totals),
-        provider_invoices=_read_of_the_period(connection, kept["reconciliation_id"]),
+        provider_invoices=sum(row["all_documents"] for row in ours) + more,
         counts=tuple(DifferenceCount(**counted[kind.value]) for kind in Difference if kind.value in counted),
         totals=totals,
         worst=_listed(connection, kept["reconciliation_id"], 0, _WORST, beyond_only=True),
     )
 
 
-def _read_of_the_period(connection: Connection, reconciliation_id: str) -> int:
-    rows = select(func.count()).where(provider_invoices.c.reconciliation_id == reconciliation_id)
-    return int(connection.execute(rows).scalar_one())
+def _totals(ours: Mapping[str, RowMapping], moved: Mapping[str, RowMapping]) -> tuple[CurrencyComparison, ...]:
+    """Our side by currency, and the provider's: ours moved by every difference."""
+    compared = []
+    for currency in sorted(ours.keys() | moved.keys()):
+        internal = int(ours[currency]["internal_minor"]) if currency in ours else 0
+        apart = moved.get(currency)
+        compared.append(
+            CurrencyComparison(
+                currency=currency,
+                documents=ours[currency]["documents"] if currency in ours else 0,
+                internal_minor=internal,
+                provider_minor=internal + (apart["by_minor"] if apart else 0),
+                apart_minor=apart["apart_minor"] if apart else 0,
+            )
+        )
+    return tuple(compared)
 
 
 def _listed(

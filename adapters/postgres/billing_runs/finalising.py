@@ -6,7 +6,7 @@ The series of numbers is taken last, since whoever issues for the same legal ent
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
@@ -17,8 +17,8 @@ from sqlalchemy import Connection, text
 from adapters.postgres.billing_runs import parties
 from adapters.postgres.billing_runs.copying import copy_rows
 from adapters.postgres.billing_runs.credit_use import apply_credits
-from adapters.postgres.billing_runs.drafts import drop_drafts
-from adapters.postgres.billing_runs.register import Run, still_works
+from adapters.postgres.billing_runs.held_drafts import put_held_aside
+from adapters.postgres.billing_runs.register import OF_SHARD, Run, still_works
 from adapters.postgres.number_series import take_numbers
 from billing.effects import EffectKind, EffectState
 from billing.failures import BillingFailure, FailureCode
@@ -30,13 +30,13 @@ _DRAFTS = text(f"""
         {parties.id_in_sql(parties.OF_TENANT)} as party_id
     from invoices as invoice
     join tenants as tenant on tenant.tenant_id = invoice.tenant_id
-    where invoice.tenant_id between :first and :last and invoice.period = :period and invoice.kind = 'usage'
-        and invoice.run_id = :run_id and invoice.status = 'draft'
+    where {OF_SHARD} and invoice.run_id = :run_id and invoice.status = 'draft'
+        and tenant.tenant_id between :first and :last
     order by invoice.legal_entity_id, invoice.tenant_id
-""")  # noqa: S608 - our own expression
+""")  # noqa: S608 - words of ours
 
 # Arrays instead of rows of parameters: one statement, whatever the size of the shard.
-_ISSUE = text("""
+_ISSUE = text(f"""
     update invoices as invoice
     set number = issued.number, status = issued.status, issued_at = :now, billed_by = issued.billed_by,
         billed_to = issued.billed_to, applied_credit_minor = issued.applied_minor
@@ -44,8 +44,8 @@ _ISSUE = text("""
         cast(:ids as text[]), cast(:numbers as text[]), cast(:statuses as text[]), cast(:by as bigint[]),
         cast(:to as bigint[]), cast(:applied as bigint[])
     ) as issued(invoice_id, number, status, billed_by, billed_to, applied_minor)
-    where invoice.invoice_id = issued.invoice_id and invoice.status = 'draft'
-""")
+    where invoice.invoice_id = issued.invoice_id and invoice.status = 'draft' and {OF_SHARD}
+""")  # noqa: S608 - words of ours
 
 _EFFECT_COLUMNS = {
     "op_key": "text",
@@ -58,41 +58,13 @@ _EFFECT_COLUMNS = {
     "intended_at": "timestamptz",
 }
 
-_HELD = text("""
-    select invoice.invoice_id, invoice.tenant_id, min(hold.reason) as reason
-    from invoices as invoice
-    join holds as hold on hold.effect = 'invoicing' and hold.released_at is null and (
-        hold.tenant_id = invoice.tenant_id or exists (
-            select from invoice_lines as line where line.invoice_id = invoice.invoice_id and line.meter = hold.meter
-        )
-    )
-    where invoice.tenant_id between :first and :last and invoice.period = :period and invoice.kind = 'usage'
-        and invoice.run_id = :run_id and invoice.status = 'draft'
-    group by invoice.invoice_id
-""")
-
-_HOLDS = text("""
-    select reason, placed_by, tenant_id is null and meter is null as for_everybody from holds
-    where effect = 'invoicing' and released_at is null
-        and (tenant_id is null or tenant_id between :first and :last)
-""")
-
-_PARK = text("""
-    insert into run_parkings (run_id, tenant_id, reason, parked_by, parked_at)
-    select :run_id, tenant_id, reason, 'runbook', :now from unnest(cast(:tenants as text[]), cast(:reasons as text[]))
-        as held(tenant_id, reason)
-    on conflict do nothing
-""")
-
-_ISSUED = text("""
+_ISSUED = text(f"""
     select count(*) as issued, (
         select count(*) from run_parkings as parking
         where parking.run_id = :run_id and parking.tenant_id between :first and :last
     ) as parked
-    from invoices as invoice
-    where invoice.tenant_id between :first and :last and invoice.period = :period and invoice.kind = 'usage'
-        and invoice.run_id = :run_id and invoice.status <> 'draft'
-""")
+    from invoices as invoice where {OF_SHARD} and invoice.run_id = :run_id and invoice.status <> 'draft'
+""")  # noqa: S608 - words of ours
 
 
 class Document(NamedTuple):
@@ -120,7 +92,7 @@ class Document(NamedTuple):
 def finalise(connection: Connection, run: Run, shard: Shard, now: datetime) -> None:
     """Issue what the run drafted for the shard. Raises UNAVAILABLE when somebody else changed a draft meanwhile."""
     still_works(connection, run.run_id)
-    _put_held_aside(connection, run, shard, now)
+    put_held_aside(connection, run, shard, now)
     documents = _documents(connection, run, shard, now)
     if not documents:
         return
@@ -128,7 +100,7 @@ def finalise(connection: Connection, run: Run, shard: Shard, now: datetime) -> N
     numbers: list[str] = []
     for entity_id, mine in groupby(documents, attrgetter("entity_id")):
         numbers += take_numbers(connection, f"{issuers[entity_id].number_prefix}-{now.year}", len(list(mine)))
-    _issue(connection, documents, numbers, issuers, now)
+    _issue(connection, run.parameters | shard.model_dump(), documents, numbers, issuers, now)
     copy_rows(connection, "effects", _EFFECT_COLUMNS, _effects(run.period, documents, numbers, now))
 
 
@@ -148,25 +120,6 @@ def effect_request(document: Document, number: str) -> bytes:
         f'{{"currency":"{document.currency}","due_minor":{document.due_minor},"invoice_id":"{document.invoice_id}",'
         f'"number":"{number}","total_minor":{document.total_minor}}}'
     ).encode()
-
-
-def _put_held_aside(connection: Connection, run: Run, shard: Shard, now: datetime) -> None:
-    """Take drafts out that a hold covers by now. Raises UNAVAILABLE while a hold covers everybody."""
-    holds = connection.execute(_HOLDS, shard.model_dump()).all()
-    for hold in holds:
-        if hold.for_everybody:
-            raise BillingFailure(
-                FailureCode.UNAVAILABLE, f"invoicing is held for everybody by {hold.placed_by}: {hold.reason}"
-            )
-    if not holds:
-        return
-    held = connection.execute(_HELD, run.parameters | shard.model_dump()).all()
-    drop_drafts(connection, [draft.invoice_id for draft in held])
-    reasons = [f"invoicing is held: {draft.reason}; release the hold, then run again" for draft in held]
-    connection.execute(
-        _PARK,
-        {"run_id": run.run_id, "now": now, "tenants": [draft.tenant_id for draft in held], "reasons": reasons},
-    )
 
 
 def _documents(connection: Connection, run: Run, shard: Shard, now: datetime) -> list[Document]:
@@ -192,6 +145,7 @@ def _documents(connection: Connection, run: Run, shard: Shard, now: datetime) ->
 
 def _issue(
     connection: Connection,
+    of_shard: Mapping[str, object],
     documents: Sequence[Document],
     numbers: Sequence[str],
     issuers: dict[str, parties.Issuer],
@@ -200,6 +154,7 @@ def _issue(
     changed = connection.execute(
         _ISSUE,
         {
+            **of_shard,
             "now": now,
             "ids": [document.invoice_id for document in documents],
             "numbers": numbers,

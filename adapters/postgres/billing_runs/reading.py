@@ -17,14 +17,15 @@ from billing.month_end import Shard
 # Whoever has a document of the period, or an entry in this run, is done with: that is what makes a second call write nothing.
 _NOT_DONE = """
     and not exists (
-        select from run_entries as entry where entry.run_id = :run_id and entry.tenant_id = tenant.tenant_id
+        select from run_entries as entry
+        where entry.run_id = :run_id and entry.tenant_id = tenant.tenant_id and entry.tenant_id between :first and :last
     )
 """
 _NOT_INVOICED = """
     and not exists (
         select from invoices as invoice
         where invoice.tenant_id = tenant.tenant_id and invoice.period = :period and invoice.kind = 'usage'
-            and invoice.revision = 1
+            and invoice.revision = 1 and invoice.tenant_id between :first and :last
     )
 """
 

@@ -37,6 +37,12 @@ TENANTS = {
     """,
 }
 
+# The whole key of documents with the range of a shard; without it the planner reads the month for each of its shards.
+OF_SHARD = """
+    invoice.period = :period and invoice.tenant_id between :first and :last and invoice.kind = 'usage'
+        and invoice.revision = 1
+"""
+
 
 @dataclass(frozen=True)
 class Run:

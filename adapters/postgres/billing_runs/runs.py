@@ -135,6 +135,15 @@ class PostgresBillingRuns:
         with transaction(self._engine) as connection:
             return newest_run(connection, period, before)
 
+    def working(self, period: str) -> str | None:
+        billing = select(billing_runs.c.run_id).where(
+            billing_runs.c.period == period,
+            billing_runs.c.state == RunState.WORKING.value,
+            billing_runs.c.dry_run.is_(False),
+        )
+        with transaction(self._engine) as connection:
+            return connection.execute(billing).scalar_one_or_none()
+
     def report(self, run_id: str) -> RunReport:
         run = self._find(run_id)
         with transaction(self._snapshots) as connection:
