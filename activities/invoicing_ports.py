@@ -73,6 +73,9 @@ class BillingRuns(Protocol):
     def last(self, period: str, *, before: str | None = None) -> str | None:
         """The newest run of a period (dry runs too), or the newest before the run `before`."""
 
+    def working(self, period: str) -> str | None:
+        """The run that bills a period now, as the books see it; dry runs do not count."""
+
     def report(self, run_id: str) -> RunReport:
         """The report as the run was closed with, or as it stands. Raises NOT_FOUND."""
 

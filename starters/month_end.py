@@ -10,7 +10,7 @@ import asyncio
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
@@ -115,6 +115,34 @@ async def try_again(client: Client, case: str, order: Instruction, *, request_id
 async def park(client: Client, case: str, parking: Parking, *, request_id: str | None = None) -> str:
     """Take a draft out of the run before it is issued."""
     return await tell(client, case, PARK, parking, str, request_id)
+
+
+async def give_up(client: Client, runs: BillingRuns, period: str, order: Instruction, now: datetime) -> str:
+    """End a run whose workflow is gone, terminated say, so that another can begin: its drafts are removed, what was
+    issued stays. Answers its id. Raises CONFLICT while the workflow is there, NOT_FOUND when no run works."""
+    case = workflow_id(period, dry_run=False)
+    if await _is_there(client, case):
+        raise BillingFailure(FailureCode.CONFLICT, f"{case} is under way: cancel it instead")
+
+    def abandoned() -> str:
+        run_id = runs.working(period)
+        if run_id is None:
+            raise BillingFailure(FailureCode.NOT_FOUND, f"no run bills {period}: nothing to give up")
+        runs.abandon(run_id, f"given up by {order.by}: {order.reason}", now)
+        return run_id
+
+    return await asyncio.to_thread(abandoned)
+
+
+async def _is_there(client: Client, case: str) -> bool:
+    try:
+        with reaching_temporal(case):
+            described = await client.get_workflow_handle(case).describe(rpc_timeout=PATIENCE)
+    except BillingFailure as failure:
+        if failure.code is FailureCode.NOT_FOUND:
+            return False
+        raise
+    return described.status is WorkflowExecutionStatus.RUNNING
 
 
 async def holds_changed(client: Client) -> int:

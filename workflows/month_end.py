@@ -11,10 +11,11 @@ paused between any two ranges of tenants, waits while a hold stops invoicing or 
 do; beyond some hundreds of ranges it continues as a new run of the same chain.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from activities.month_end import Abandonment, DaysToRollUp, MonthEnds, RolledUp, RunStart
 from billing import run_letters
@@ -56,6 +57,10 @@ class MonthEnd(MonthEndErrands):
             ending, why = self._ending(), ""
         except EndedError as early:
             ending, why = early.ending, early.why
+        except (asyncio.CancelledError, ActivityError) as error:
+            if self.committed or not is_cancelled_exception(error):
+                raise
+            ending, why = Ending.CANCELLED, "cancelled in Temporal"
         await self._end(ending, why)
         return ending
 
@@ -124,8 +129,8 @@ class MonthEnd(MonthEndErrands):
             days = [f"{one.tenant_id} {one.meter} {one.day}" for one in rolled.examples]
             await self.hand_over(
                 Role.ENGINEERING,
-                f"{counted(rolled.disagreeing, 'roll-up')} disagree with the raw events, such as {listed(days)}: "
-                "rebuild them, then let the run try again",
+                f"roll-ups and raw events differ in {counted(rolled.disagreeing, 'place')}, such as {listed(days)}: find out "
+                "why, make those days anew (`runbooks usage rebuild`), then let the run try again",
             )
         self.note(f"{counted(rolled.made, 'roll-up')} brought up to date")
 
@@ -163,14 +168,13 @@ class MonthEnd(MonthEndErrands):
         return False
 
     async def _finalise(self) -> None:
-        """Issue every draft. From the release on nothing is cancelled any more."""
-        self.committed = True
-        self.enter(Stage.FINALISE, "number and issue the drafts")
-        await self.no_hold(HeldEffect.INVOICING)
+        """Issue every draft. Since the release nothing is cancelled any more."""
         drafts = self.report.invoices if self.report else 0
         self.enter(Stage.FINALISE, "number and issue the drafts", total=drafts)
         await self.through_all(self._finalise_shard, self.billing_run.policy.shards_at_once)
         self.note(f"issued: {counted(self.done, 'invoice')}")
+        # Whom a hold covered by then was parked instead.
+        await self.checked()
 
     async def _finalise_shard(self, work: ShardOrder) -> int:
         issued = await self.with_help(

@@ -9,6 +9,7 @@ from billing import run_letters
 from billing.authority import Role
 from billing.cases import PendingApproval
 from billing.failures import FailureCode
+from billing.holds import HeldEffect
 from billing.month_end import Ending, Stage, case_id
 from billing.run_reports import RunReport, RunReview, review_reasons
 from billing.wording import listed
@@ -19,6 +20,11 @@ from workflows.month_end_work import EndedError, MonthEndWork
 
 # What stands in the books is not what was approved: look again instead of issuing it.
 _OUTDATED = {FailureCode.STALE_DECISION, FailureCode.NOT_APPROVED}
+# Whoever holds invoicing has a reason, and these drafts were made before it was repaired.
+_HELD_AFTER_RATING = (
+    "invoicing was held after the drafts were made: cancel the run and start it again if usage, prices or contracts were "
+    "repaired meanwhile, else let it try again"
+)
 
 
 class MonthEndReview(MonthEndWork):
@@ -73,6 +79,8 @@ class MonthEndReview(MonthEndWork):
 
     async def _released(self) -> bool:
         """Let documents leave from here on; False when the drafts are not the ones that may."""
+        if await self.no_hold(HeldEffect.INVOICING):
+            await self.hand_over(Role.FINANCE, _HELD_AFTER_RATING)
         await wait_for(lambda: not self.parking)
         await self.may_go_on()
         if self.report_is_old:

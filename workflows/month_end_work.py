@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from activities.letters import Notice
 from activities.month_end import MonthEnds, Page
@@ -120,6 +120,8 @@ class MonthEndWork(MonthEndDesk):
             try:
                 return await attempt()
             except ActivityError as error:
+                if is_cancelled_exception(error):
+                    raise
                 await self.hand_over(Role.ENGINEERING, words_of(error))
 
     async def hand_over(self, role: Role, what_happened: str) -> None:

@@ -6,15 +6,14 @@ from typing import Annotated
 import typer
 
 from billing.failures import BillingFailure, FailureCode
-from billing.money import Money
 from billing.month_end import Ending, Instruction, Parking, RunOrder, RunStory, workflow_id
 from billing.periods import known_month
-from billing.run_reports import Change, RunDiff, RunReport
+from billing.run_reports import RunReport
 from starters import month_end
-from starters.cli.month_end_view import follow, show_report, show_run
+from starters.cli.month_end_view import follow, show_diff, show_report, show_run
 from starters.cli.options import As, Json, Reason, Token, session_of
 from starters.cli.session import Session
-from starters.cli.terminal import say, show_fields, show_heading, show_json, show_table
+from starters.cli.terminal import say, show_heading, show_json
 from starters.permissions import Deed
 
 app = typer.Typer(help="Bill a month: start, watch, steer and compare runs.", no_args_is_help=True)
@@ -49,7 +48,7 @@ def run(
     if diff:
         compared = session.ask(lambda _: month_end.diff(session.books.runs, period))
         show_heading(f"{compared.run_id} against {compared.against}")
-        _show_diff(compared)
+        show_diff(compared)
 
 
 @app.command()
@@ -121,7 +120,7 @@ def diff(
     if as_json:
         return show_json(compared)
     show_heading(f"{compared.run_id} against {compared.against}")
-    return _show_diff(compared)
+    return show_diff(compared)
 
 
 @app.command()
@@ -179,6 +178,21 @@ def cancel(
     session = session_of(context)
     order, case = _instruction(session, reason, token, name), workflow_id(period, dry_run=dry_run)
     say(session.ask(lambda client: month_end.cancel(client, case, order)))
+
+
+@app.command("give-up")
+def give_up(context: typer.Context, period: Period, reason: Reason, token: Token = None, name: As = None) -> None:
+    """End a run whose workflow is gone, so that another can begin.
+
+    Only for a workflow that was terminated; `cancel` is for one that is there. Drafts are removed, issued documents stay.
+
+    \b
+    runbooks month-end give-up --period 2026-10 --reason "Terminated by mistake." --as finance-1
+    """
+    session = session_of(context)
+    order = _instruction(session, reason, token, name)
+    run_id = session.ask(lambda client: month_end.give_up(client, session.books.runs, period, order, datetime.now(UTC)))
+    say(f"{run_id} is given up: start the month end again")
 
 
 @app.command("try-again")
@@ -281,34 +295,3 @@ def _report(session: Session, period: str, run_id: str | None, *, needed: bool) 
         if needed or failure.code is not FailureCode.NOT_FOUND:
             raise
         return None
-
-
-def _show_diff(compared: RunDiff) -> None:
-    show_fields(
-        [
-            ("same bill", f"{compared.same:,}"),
-            ("another bill", f"{compared.different:,}"),
-            (f"only in {compared.run_id}", f"{compared.only_here:,}"),
-            (f"only in {compared.against}", f"{compared.only_there:,}"),
-        ]
-    )
-    totals = [
-        (
-            one.currency,
-            Money(minor=one.before_minor, currency=one.currency),
-            Money(minor=one.after_minor, currency=one.currency),
-            Money(minor=one.after_minor - one.before_minor, currency=one.currency),
-        )
-        for one in compared.totals
-    ]
-    show_heading("totals")
-    show_table(("CURRENCY", "BEFORE", "NOW", "CHANGE"), totals, nothing="Neither billed anything.")
-    if compared.changes:
-        show_heading("largest changes")
-        show_table(("TENANT", "BEFORE", "NOW", "CHANGE"), map(_change, compared.changes), nothing="")
-
-
-def _change(change: Change) -> tuple[object, ...]:
-    before, after = change.before, change.after
-    moved = after - before if before and after and before.currency == after.currency else None
-    return change.tenant_id, before, after, moved

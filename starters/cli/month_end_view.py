@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from billing.money import Money
 from billing.month_end import RunStory
 from billing.run_letters import total_in_words
-from billing.run_reports import RunReport
+from billing.run_reports import Change, RunDiff, RunReport
 from settings import Settings
 from starters import month_end
 from starters.cli.terminal import is_for_a_person, say, show_fields, show_heading, show_line, show_table, when
@@ -146,3 +147,35 @@ def show_report(report: RunReport) -> None:
         show_heading("not billed")
         rows = [(one.tenant_id, one.outcome, one.reason) for one in report.stopped]
         show_table(("TENANT", "OUTCOME", "WHY"), rows, nothing="")
+
+
+def show_diff(compared: RunDiff) -> None:
+    """How two runs differ: how many bills, which totals, and the largest changes."""
+    show_fields(
+        [
+            ("same bill", f"{compared.same:,}"),
+            ("another bill", f"{compared.different:,}"),
+            (f"only in {compared.run_id}", f"{compared.only_here:,}"),
+            (f"only in {compared.against}", f"{compared.only_there:,}"),
+        ]
+    )
+    totals = [
+        (
+            one.currency,
+            Money(minor=one.before_minor, currency=one.currency),
+            Money(minor=one.after_minor, currency=one.currency),
+            Money(minor=one.after_minor - one.before_minor, currency=one.currency),
+        )
+        for one in compared.totals
+    ]
+    show_heading("totals")
+    show_table(("CURRENCY", "BEFORE", "NOW", "CHANGE"), totals, nothing="Neither billed anything.")
+    if compared.changes:
+        show_heading("largest changes")
+        show_table(("TENANT", "BEFORE", "NOW", "CHANGE"), map(_change, compared.changes), nothing="")
+
+
+def _change(change: Change) -> tuple[object, ...]:
+    before, after = change.before, change.after
+    moved = after - before if before and after and before.currency == after.currency else None
+    return change.tenant_id, before, after, moved

@@ -16,22 +16,29 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from activities.boundary import FailureBoundary
+from adapters.document_files import DocumentFiles
 from adapters.logs import write_logs
 from adapters.mail.smtp import SmtpPostman
 from adapters.postgres.engine import open_engine
+from adapters.postgres.press import Press
 from adapters.stripe.invoices import StripeInvoices
 from adapters.stripe.provider import StripeProvider
+from adapters.stripe.rates import StripeRates
+from billing.policy.month_end import MonthEndPolicy
 from billing.policy.standard import INVOICE_PUSH
 from tests.crash.assassin import Aiming, Assassin
-from tests.crash.impatience import Impatient
+from tests.crash.impatience import ONE_TRY, Impatient
 from tests.crash.plan import Kill
 from tests.crash.unguarded import UnguardedEffects
+from tests.fakes.shelf import Shelf
 from worker import Vendors, ports_over, working
 
 SENDER = "Billing <billing@runbooks.example>"
 API_KEY = "sk_test_crash"
 STICKY = timedelta(milliseconds=300)
 POOL_SIZE = 5
+# The simulator sets no limit, and nobody wants to wait for one.
+RATES = StripeRates(requests_a_second=10_000.0)
 # What libraries import only when they are first used, which costs every worker half a second.
 IMPORTED_LATE = (
     "concurrent.futures.process",
@@ -47,7 +54,10 @@ IMPORTED_LATE = (
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Where a worker finds everything; `guarded` False takes the effects table away from it (the control)."""
+    """Where a worker finds everything; `guarded` False takes the effects table away from it (the control).
+
+    `one_try` is how long it may take for one attempt; `month_end` takes the place of the standard policy.
+    """
 
     temporal: str
     queue: str
@@ -57,6 +67,8 @@ class Surroundings:
     smtp: tuple[str, int]
     log: Path
     guarded: bool = True
+    one_try: timedelta = ONE_TRY
+    month_end: MonthEndPolicy | None = None
 
 
 def zygote() -> ForkServerContext:
@@ -91,16 +103,21 @@ async def _work(surroundings: Surroundings, order: Kill | None) -> None:
     vendors = Vendors(
         provider=StripeProvider(API_KEY, surroundings.stripe),
         invoicing=StripeInvoices(API_KEY, INVOICE_PUSH, surroundings.stripe),
-        postman=SmtpPostman(*surroundings.smtp, SENDER),
+        postman=SmtpPostman(
+            *surroundings.smtp, SENDER, documents=Press(engine, DocumentFiles(surroundings.evidence / "documents"))
+        ),
     )
     ports = ports_over(engine, surroundings.evidence, vendors)
     if not surroundings.guarded:
         ports = replace(ports, effects=UnguardedEffects(ports.effects))
-    interceptors = [Aiming(assassin), FailureBoundary(), Impatient()]
+    if surroundings.month_end:
+        ports = replace(ports, policies=Shelf(engine, surroundings.month_end))
+    interceptors = [Aiming(assassin), FailureBoundary(), Impatient(surroundings.one_try)]
     async with working(
         client,
         surroundings.queue,
         assassin.watched(ports),
+        rates=RATES,
         interceptors=interceptors,
         sticky_queue_schedule_to_start_timeout=STICKY,
     ):

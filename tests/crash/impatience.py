@@ -15,6 +15,7 @@ from temporalio.worker import (
     WorkflowOutboundInterceptor,
 )
 
+# Enough for one case's step; work on many tenants at once says how long it takes.
 ONE_TRY = timedelta(seconds=3)
 # Spaced by less, a try that is only slow would be overtaken again and again.
 BETWEEN_TRIES = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=2))
@@ -23,17 +24,26 @@ BETWEEN_TRIES = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximu
 class Impatient(Interceptor):
     """Shortens how long one try of an activity may take, and the wait before the next."""
 
+    def __init__(self, one_try: timedelta = ONE_TRY) -> None:
+        self._inbound = type("_Inbound", (_Inbound,), {"one_try": one_try})
+
     def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:
-        return _Inbound
+        return self._inbound
 
 
 class _Inbound(WorkflowInboundInterceptor):
+    one_try = ONE_TRY
+
     def init(self, outbound: WorkflowOutboundInterceptor) -> None:
-        super().init(_Outbound(outbound))
+        super().init(_Outbound(outbound, self.one_try))
 
 
 class _Outbound(WorkflowOutboundInterceptor):
+    def __init__(self, next: WorkflowOutboundInterceptor, one_try: timedelta) -> None:
+        super().__init__(next)
+        self._one_try = one_try
+
     def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:
-        input.start_to_close_timeout = ONE_TRY
+        input.start_to_close_timeout = self._one_try
         input.retry_policy = BETWEEN_TRIES
         return super().start_activity(input)

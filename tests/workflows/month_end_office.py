@@ -22,7 +22,6 @@ from activities.ports import Heartbeat, Wire
 from activities.push_ports import DocumentToPush
 from activities.reconciliation_ports import InvoicePage
 from adapters.operator_keys import new_token, sign
-from adapters.policies import Policies
 from adapters.postgres.operators import Operator, Operators
 from adapters.stripe.rates import StripeRates
 from billing.authority import Role
@@ -50,6 +49,7 @@ from tests.adapters.postgres.billing_runs.world import USUAL, House
 from tests.fakes.invoicing import FakeInvoicing
 from tests.fakes.postman import FakePostman
 from tests.fakes.provider import FakeProvider
+from tests.fakes.shelf import Shelf
 from tests.fixtures.temporal import CaseClock, Handle
 from tests.histories.keeping import keep
 from worker import Vendors, ports_over, working
@@ -77,17 +77,6 @@ SMALL = MONTH_END.model_copy(
         "errands": tuple(Errand),
     }
 )
-
-
-class Shelf(Policies):
-    """The standard policies, with the test's own for month ends."""
-
-    def __init__(self, engine: Engine, policy: MonthEndPolicy) -> None:
-        super().__init__(engine)
-        self._month_end = policy
-
-    def month_end(self) -> MonthEndPolicy:
-        return self._month_end
 
 
 class Account(FakeInvoicing):

@@ -7,9 +7,18 @@ import pytest
 from sqlalchemy import Engine
 
 from billing.cases import Verdict
-from billing.month_end import Ending, Stage
+from billing.holds import HeldEffect, HoldOrder
+from billing.month_end import Ending, Outcome, Stage
 from tests.fixtures.temporal import CaseClock
-from tests.workflows.month_end_office import BEFORE, PERIOD, MonthEndOffice, RunInHand, a_billing_office
+from tests.workflows.month_end_office import (
+    BEFORE,
+    MORNING_AFTER,
+    PERIOD,
+    MonthEndOffice,
+    RunInHand,
+    a_billing_office,
+)
+from workflows.month_end import MonthEnd
 
 ISSUED = ["INV-2025-000001", "INV-2025-000002"]
 
@@ -172,6 +181,39 @@ async def test_an_approval_written_past_the_application_lets_nothing_leave(
         office.ports.reviews.release("2025-10#1", office.ports.runs.check("2025-10#1"))
 
     assert issued(office) == []
+
+
+async def test_a_hold_that_comes_after_the_drafts_makes_finance_look_before_they_are_issued(
+    office: MonthEndOffice, run: RunInHand
+) -> None:
+    order = HoldOrder(effect=HeldEffect.INVOICING, reason="the meter counts twice", by="finance-1")
+    hold = office.house.holds.place(order, MORNING_AFTER)
+    await run.is_decided_by("finance-2", Verdict.APPROVE)
+    held = await run.story()
+    office.house.holds.release(hold.hold_id, "finance-1", "it counts once", MORNING_AFTER)
+    await run.handle.signal(MonthEnd.holds_changed)
+    await run.rests()
+    asked = await run.story()
+
+    await run.does(MonthEnd.try_again, reason="October was counted right")
+
+    assert "invoicing is held for everybody" in held.holds[0]
+    assert asked.next_step.startswith("a person repairs: invoicing was held after the drafts were made: cancel the run")
+    assert await run.ending() is Ending.CLOSED
+    assert issued(office) == ISSUED
+
+
+async def test_a_tenant_that_is_held_after_its_draft_was_made_is_parked_instead_of_issued(
+    office: MonthEndOffice, run: RunInHand
+) -> None:
+    order = HoldOrder(effect=HeldEffect.INVOICING, tenant_id="acme", reason="their merger", by="finance-1")
+    office.house.holds.place(order, MORNING_AFTER)
+
+    await run.is_decided_by("finance-2", Verdict.APPROVE)
+
+    assert await run.ending() is Ending.CLOSED_WITH_LEFTOVERS
+    assert list(office.stripe.documents.values()) == [124_95]
+    assert (await run.story()).outcomes == {Outcome.PARKED: 1, Outcome.RATED: 1}
 
 
 async def test_another_decision_about_the_dispute_desk_is_no_question_of_this_run(run: RunInHand) -> None:

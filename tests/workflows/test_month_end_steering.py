@@ -131,6 +131,16 @@ async def test_once_documents_are_issued_nothing_is_cancelled_or_parked(office: 
     assert len(office.stripe.documents) == 3
 
 
+async def test_a_run_that_is_cancelled_in_temporal_leaves_the_month_to_the_next_one(office: MonthEndOffice) -> None:
+    held(office, HeldEffect.INVOICING)
+    run = await office.starts()
+
+    await run.handle.cancel()
+
+    assert await run.ending() is Ending.CANCELLED
+    assert office.house.column("select state from billing_runs") == ["abandoned"]
+
+
 @pytest.mark.parametrize("update", [MonthEnd.pause, MonthEnd.cancel])
 async def test_an_agent_may_not_steer_a_month_end(office: MonthEndOffice, update: object) -> None:
     held(office, HeldEffect.INVOICING)
@@ -187,7 +197,7 @@ async def test_roll_ups_that_disagree_with_the_events_are_handed_to_engineering(
 
     await run.does(MonthEnd.try_again, by="engineering-1", reason="rebuilt")
 
-    assert "1 roll-up disagree" in waiting.next_step
+    assert "roll-ups and raw events differ in 1 place, such as acme api_calls 2025-10-05" in waiting.next_step
     assert office.letters("run_handed_over") == ["engineering-1@ops.example"]
     assert await run.ending() is Ending.CLOSED
 

@@ -147,7 +147,7 @@ def _nobody_else_works(connection: Connection, order: RunOrder) -> None:
         raise BillingFailure(
             FailureCode.CONFLICT,
             f"period {order.period} is being billed by run {other.run_id} since {other.started_at:%d %b %H:%M} UTC: "
-            "wait for it, or cancel it first",
+            "wait for it, cancel it, or give it up when its workflow is gone",
         )
 
 

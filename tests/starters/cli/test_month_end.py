@@ -143,6 +143,24 @@ async def test_a_run_that_is_under_way_is_not_started_twice(counter: Counter) ->
     await counter.types("month-end cancel {p} --as finance-1 --reason", "only a test")
 
 
+async def test_a_run_whose_workflow_is_gone_is_given_up_and_begun_again(counter: Counter) -> None:
+    await counter.types("holds place invoicing --as finance-1 --reason", "the meter counts twice")
+    await counter.types("month-end run {p} --as finance-1")
+    await counter.sees("held\t")
+    too_early = await counter.types("month-end give-up {p} --as finance-1 --reason", "seems dead")
+    await counter.office.clock.client.get_workflow_handle(f"month-end/{counter.period}").terminate()
+    await counter.types("holds release hold-1 --as finance-1 --reason", "it counts once now")
+    turned_away = await counter.types("month-end run {p} --watch --as finance-1")
+
+    given_up = await counter.types("month-end give-up {p} --as finance-1 --reason", "terminated by mistake")
+
+    assert f"month-end/{counter.period} is under way: cancel it instead" in too_early.stderr
+    assert "give it up" in " ".join(turned_away.stderr.split())
+    assert f"{counter.period}#1 is given up: start the month end again" in given_up.stdout
+    result = await counter.types("month-end run {p} --watch --as finance-1")
+    assert "ending\tclosed\n" in result.stdout
+
+
 async def test_the_parked_are_billed_by_a_rerun(counter: Counter) -> None:
     counter.office.house.run("update tenants set address = null where tenant_id = 'birch'")
     await counter.types("month-end run {p} --watch --as finance-1")
