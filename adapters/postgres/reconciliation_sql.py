@@ -9,24 +9,15 @@ from __future__ import annotations
 
 # The newest revision of every document of the period.
 _DOCUMENTS = """
-    documents as not materialized (
-        select document.*, document.total_minor - document.applied_credit_minor as due_minor
-        from invoices document
-        where document.period = :period and document.status <> 'draft'
-            and document.invoice_id not in (select newer.corrects from invoices newer where newer.corrects is not null)
-    )
-"""
-
-# The same, read once for the join and for the sums.
-_DOCUMENTS_ONCE = """
-    documents as materialized (
-        select invoice_id, tenant_id, status, currency, total_minor, total_minor - applied_credit_minor as due_minor,
+        select invoice_id, tenant_id, kind, status, currency, total_minor, total_minor - applied_credit_minor as due_minor,
             provider_invoice_id
         from invoices document
         where document.period = :period and document.status <> 'draft'
             and document.invoice_id not in (select newer.corrects from invoices newer where newer.corrects is not null)
-    )
 """
+# All of them, read once for the join and for the sums; and a few of them, looked up one by one.
+_ALL_DOCUMENTS = f"documents as materialized ({_DOCUMENTS})"
+_SOME_DOCUMENTS = f"documents as not materialized ({_DOCUMENTS})"
 
 # Our side by currency; void documents are counted, since both sides may hold them, and add nothing.
 _OURS = """
@@ -231,10 +222,10 @@ MAKE_ROOM = """
         theirs_net_minor bigint, theirs_due_minor bigint, theirs_credited_minor bigint, created_at timestamptz
     ) on commit drop
 """
-SET_SUSPECTS_ASIDE = f"with {_DOCUMENTS_ONCE}, aside as (insert into suspects {_SUSPECTS}) {_OURS}"
+SET_SUSPECTS_ASIDE = f"with {_ALL_DOCUMENTS}, aside as (insert into suspects {_SUSPECTS}) {_OURS}"
 COUNT_SUSPECTS = "analyze suspects"
 
-RECORD_DIFFERENCES = f"with {', '.join((_DOCUMENTS, *_PARTS))} {_RECORD}"
+RECORD_DIFFERENCES = f"with {', '.join((_SOME_DOCUMENTS, *_PARTS))} {_RECORD}"
 
 COUNTS = """
     select difference, count(*) filter (where not within_tolerance) as beyond,
