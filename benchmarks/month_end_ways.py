@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import resource
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 from multiprocessing.pool import Pool
@@ -25,17 +26,22 @@ BLOCK = 1 << 20
 _RESET = text(f"truncate {', '.join(WRITTEN)}, run_flags, number_series, credit_applications, billing_runs cascade")
 
 # What every way must have written before anything is measured; digests and moments may differ.
-_CHECKED = (
-    "select count(*), sum(total_minor), md5(string_agg(invoice_id || number || status || total_minor || billed_to || "
-    "service_start || service_end, ',' order by invoice_id)) from invoices",
+_SAME = (
+    "select count(*), sum(total_minor), count(distinct number), min(number), max(number), md5(string_agg(invoice_id || status "
+    "|| total_minor || billed_to || service_start || service_end, ',' order by invoice_id)) from invoices",
     "select count(*), sum(amount_minor), md5(string_agg(invoice_id || number || kind || description || "
     "coalesce(meter, '') || trim_scale(quantity) || amount_minor || coalesce(price_id, 0) || coalesce(rate, 0) || "
     "coalesce(service_start::text, '') || coalesce(active_days, 0), ',' order by invoice_id, number)) from invoice_lines",
     "select count(*), sum(total_minor), md5(string_agg(tenant_id || outcome || invoice_id || lines, ',' "
     "order by tenant_id)), min(length(digest)) from run_entries",
-    "select count(*), md5(string_agg(op_key || tenant_id || request || request_sha256 || case_id || state, ',' "
+    "select count(*), md5(string_agg(op_key || tenant_id || (request - 'number') || case_id || state, ',' "
     "order by op_key)) from effects",
     "select * from number_series",
+)
+# Also which number each tenant got: not the same where several shards are issued at once.
+_NUMBERS = (
+    "select md5(string_agg(invoice_id || number, ',' order by invoice_id)) from invoices",
+    "select md5(string_agg(op_key || request || request_sha256, ',' order by op_key)) from effects",
 )
 
 _names = count(1)
@@ -64,10 +70,11 @@ class Books:
         self.run_id = runs.open(order, f"benchmark-{next(_names)}", MONTH_END, NOW).run_id
         self.shards = runs.shards(self.run_id, "", 1_000_000)
 
-    def written(self) -> list[tuple[object, ...]]:
-        """Counts, sums and hashes of everything in the books."""
+    def written(self, *, numbers: bool) -> list[tuple[object, ...]]:
+        """Counts, sums and hashes of everything in the books; with `numbers`, also of who got which."""
+        asked = (*_SAME, *_NUMBERS) if numbers else _SAME
         with self.engine.connect() as connection:
-            return [tuple(connection.execute(text(asked)).one()) for asked in _CHECKED]
+            return [tuple(connection.execute(text(question)).one()) for question in asked]
 
     def execute(self, statement: str) -> None:
         with self.engine.begin() as connection:
@@ -75,12 +82,10 @@ class Books:
 
     # -- the ways ----------------------------------------------------------------------------------------------------
 
-    def ours(self, workers: Pool, shards: Sequence[Shard] | None = None) -> None:
-        """The real path: every shard rated, then every shard issued, by as many processes as the pool has."""
-        work = [(self.run_id, shard) for shard in (self.shards if shards is None else shards)]
+    def ours(self, workers: Workers, shards: Sequence[Shard] | None = None) -> None:
+        """The real path: every shard rated, then every shard issued."""
         for step in (rate, finalise):
-            for _ in workers.imap_unordered(step, work):
-                pass
+            workers.share(step, self.run_id, self.shards if shards is None else shards)
 
     def one_statement(self) -> None:
         """The best that a single statement does with everything that it may keep in memory."""
@@ -121,31 +126,57 @@ class Books:
 _clerk: list[PostgresBillingRuns] = []
 
 
+class Workers:
+    """Processes that have started already, as workers have, each with so many shards at once."""
+
+    def __init__(self, pool: Pool, processes: int, at_once: int) -> None:
+        self._pool, self._processes, self._at_once = pool, processes, at_once
+
+    def share(self, step: Callable[[str, Shard], None], run_id: str, shards: Sequence[Shard]) -> None:
+        """Do a step for every shard; each process takes its part of them."""
+        parts = [(step, run_id, shards[n :: self._processes], self._at_once) for n in range(self._processes)]
+        for _ in self._pool.imap_unordered(_do, parts):
+            pass
+
+    def peak_megabytes(self) -> float:
+        """The most memory that one of them has held."""
+        return max(self._pool.map(_peak_megabytes, range(self._processes), chunksize=1))
+
+
 @contextmanager
-def workers(url: str, number: int) -> Iterator[Pool]:
-    """Processes that have started already, as workers have, each with one connection and one shard at a time."""
-    with multiprocessing.get_context("spawn").Pool(number, _hire, (url,)) as pool:
-        yield pool
+def workers(url: str, processes: int, at_once: int) -> Iterator[Workers]:
+    """Hire workers, and let them go at the end."""
+    with multiprocessing.get_context("spawn").Pool(processes, _hire, (url, at_once)) as pool:
+        yield Workers(pool, processes, at_once)
 
 
-def rate(work: tuple[str, Shard]) -> None:
+def rate(run_id: str, shard: Shard) -> None:
     """In a worker."""
-    _clerk[0].rate(*work, _still)
+    _clerk[0].rate(run_id, shard, _still)
 
 
-def finalise(work: tuple[str, Shard]) -> None:
-    """In a worker; numbers may be wanted by the other one for a while."""
-    run_id, shard = work
+def finalise(run_id: str, shard: Shard) -> None:
+    """In a worker."""
     _clerk[0].finalise(run_id, shard, NOW, _still)
 
 
-def peak_megabytes(_: object = None) -> float:
-    """The most memory that this worker has held."""
+def _do(part: tuple[Callable[[str, Shard], None], str, Sequence[Shard], int]) -> None:
+    step, run_id, shards, at_once = part
+    if at_once == 1:
+        for shard in shards:
+            step(run_id, shard)
+        return
+    with ThreadPoolExecutor(at_once) as threads:
+        for _ in threads.map(lambda shard: step(run_id, shard), shards):
+            pass
+
+
+def _peak_megabytes(_: object) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _hire(url: str) -> None:
-    _clerk.append(PostgresBillingRuns(open_engine(url, pool_size=1)))
+def _hire(url: str, at_once: int) -> None:
+    _clerk.append(PostgresBillingRuns(open_engine(url, pool_size=at_once)))
 
 
 def _still(_: str) -> None:

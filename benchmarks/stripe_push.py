@@ -75,7 +75,7 @@ _RUN = """
 _TENANTS = """
     insert into tenants (tenant_id, name, tier, currency, zone, country, locale, billing_email, provider_customer_id)
     select format('t-%%s', lpad(n::text, 6, '0')), 'Tenant', 'pro', 'USD', 'UTC', 'US', 'en-US', 'b@tenant.example',
-        %(customers)s::text[] [n]
+        (%(customers)s::text[])[n]
     from generate_series(1, %(documents)s) n
 """
 _DOCUMENTS = """

@@ -55,7 +55,8 @@ _EVENTS = text("""
     insert into usage_events (event_id, tenant_id, event_time, meter, quantity, route, trace_id, api_key_id)
     select md5(n || meter || k)::uuid, 'tenant-' || lpad(n::text, 5, '0'),
         timestamptz '2025-10-02 22:40+00' + k * interval '5 days 3 hours' + (n % 90) * interval '1 minute', meter,
-        (1 + (n * 7919 + k * 104729) % 5000) / case when n % 10 = 0 then 8.0 else 1.0 end, '/v1/calls', md5(k || meter || n)::uuid, 'key-' || n
+        (1 + (n * 7919 + k * 104729) % 5000) / case when n % 10 = 0 then 8.0 else 1.0 end,
+        '/v1/calls', md5(k || meter || n)::uuid, 'key-' || n
     from generate_series(1, :tenants) as n, unnest(cast(:meters as text[])) as used(meter), generate_series(0, 4) as k
 """)
 

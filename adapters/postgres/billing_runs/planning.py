@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from adapters.postgres.engine import driver_of
+
+_IN_INDEX_ORDER = text("""
+    select set_config('enable_bitmapscan', 'off', true), set_config('enable_hashagg', 'off', true),
+        set_config('max_parallel_workers_per_gather', '0', true)
+""")
+_AS_USUAL = (
+    text("set local enable_bitmapscan to default"),
+    text("set local enable_hashagg to default"),
+    text("set local max_parallel_workers_per_gather to default"),
+)
 
 
 @contextmanager
@@ -24,3 +34,17 @@ def planned_anew(connection: Connection) -> Iterator[None]:
         yield
     finally:
         driver.prepare_threshold = kept
+
+
+@contextmanager
+def in_index_order(connection: Connection) -> Iterator[None]:
+    """Let an aggregate walk along the index that has its groups together already.
+
+    The planner holds every page of a large table for far away: it fetches them by a bitmap, with workers of their own, and
+    then sorts what the index would have given in order. That took four times as long for a thousand tenants out of a
+    hundred thousand, and the processors of others.
+    """
+    connection.execute(_IN_INDEX_ORDER)
+    yield
+    for statement in _AS_USUAL:
+        connection.execute(statement)

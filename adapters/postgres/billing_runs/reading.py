@@ -6,11 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
 from adapters.postgres.billing_runs.calendar import Calendar
+from adapters.postgres.billing_runs.planning import in_index_order
 from adapters.postgres.billing_runs.register import Run
 from billing.month_end import Shard
 
@@ -142,14 +144,15 @@ def read_accounts(connection: Connection, run: Run, shard: Shard, calendar: Cale
 def read_usage(connection: Connection, accounts: Sequence[Account], calendar: Calendar) -> dict[str, Usage]:
     """Millionths of a unit by tenant and meter, from the roll-ups: one statement for each anchor day in the shard."""
     usage: defaultdict[str, Usage] = defaultdict(dict)
-    by_anchor = sorted(accounts, key=lambda account: account.anchor_day)
-    for anchor_day, group in groupby(by_anchor, key=lambda account: account.anchor_day):
-        days = calendar.days[anchor_day - 1]
-        tenants = [account.tenant_id for account in group]
-        summed = connection.execute(_USAGE, {"tenants": tenants, "first": days.first, "end": days.end})
-        # The driver's own rows: there are many, and SQLAlchemy's cost as much again.
-        for tenant_id, meter, quantity in summed.cursor.fetchall():
-            usage[tenant_id][meter] = int(quantity.replace(".", ""))
+    by_anchor = sorted(accounts, key=attrgetter("anchor_day"))
+    with in_index_order(connection):
+        for anchor_day, group in groupby(by_anchor, key=attrgetter("anchor_day")):
+            days = calendar.days[anchor_day - 1]
+            tenants = [account.tenant_id for account in group]
+            summed = connection.execute(_USAGE, {"tenants": tenants, "first": days.first, "end": days.end})
+            # The driver's own rows: there are many, and SQLAlchemy's cost as much again.
+            for tenant_id, meter, quantity in summed.cursor.fetchall():
+                usage[tenant_id][meter] = int(quantity.replace(".", ""))
     return usage
 
 
