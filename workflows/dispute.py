@@ -9,8 +9,6 @@
 The endings are `billing.cases.Ending`. At every stage the case can wait for the customer; the clocks then stand still.
 """
 
-from datetime import timedelta
-
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
@@ -26,21 +24,17 @@ from billing.closings import ending_of, turned_away
 from billing.corrections import CreditReceipt, Proposal
 from billing.decisions import DisputeDecision
 from billing.evidence import EvidencePack
-from billing.failures import FailureCode
 from billing.money import Money
 from billing.policy.raci import RACI
 from billing.wording import counted
-from workflows.blocks.steps import EVIDENCE, LETTER, MONEY, RECORD, code_of, step, words_of
+from workflows.blocks.carrying import OutdatedError, carried_out
+from workflows.blocks.steps import EVIDENCE, LETTER, MONEY, RECORD, step, words_of
 from workflows.blocks.waiting import wait_for, wait_until
 from workflows.dispute_agreement import DisputeAgreement
 from workflows.dispute_watch import EndedEarlyError
 
-# The decision no longer fits the world: propose again instead of acting on it.
-_OUTDATED = {FailureCode.STALE_DECISION, FailureCode.NOT_APPROVED, FailureCode.PROVIDER_REFUSED}
 # Endings that decide nothing about money; the decision log has no line for them.
 _UNDECIDED = {Ending.WITHDRAWN, Ending.UNANSWERED}
-# Trying again by itself cannot help: a person has to repair something first.
-_BROKEN = {FailureCode.INVALID, FailureCode.NOT_FOUND, FailureCode.CONFLICT}
 
 
 @workflow.defn(name="dispute")
@@ -175,22 +169,19 @@ class Dispute(DisputeAgreement):
 
     async def _credited(self, proposal: Proposal) -> CreditReceipt | None:
         """Credit exactly once. None when the decision is outdated: the case proposes again."""
-        await self.enter(Stage.CREDIT, f"give {proposal.request.amount} back and correct the invoice")
-        pauses = iter(self.case.policy.provider.look_up_after)
-        while self.receipt is None:
-            try:
-                self.receipt = await step(
-                    Credits.issue, proposal.request.op_key, allowance=MONEY, summary=f"credit {proposal.request.amount}"
-                )
-            except ActivityError as error:
-                code = code_of(error)
-                if code in _OUTDATED:
-                    await self._propose_anew(proposal, words_of(error), refused=code is FailureCode.PROVIDER_REFUSED)
-                    return None
-                await self._wait_out(error, None if code in _BROKEN else next(pauses, None))
-                if not self.committed:
-                    return None
-        self.note(notes.credited(self.receipt))
+        amount, op_key = proposal.request.amount, proposal.request.op_key
+        await self.enter(Stage.CREDIT, f"give {amount} back and correct the invoice")
+        try:
+            self.receipt = await carried_out(
+                self,
+                "credit",
+                lambda: step(Credits.issue, op_key, allowance=MONEY, summary=f"credit {amount}"),
+                self.case.policy.provider.look_up_after,
+            )
+        except OutdatedError as outdated:
+            await self._propose_anew(proposal, outdated.why, refused=outdated.refused)
+        if self.receipt:
+            self.note(notes.credited(self.receipt))
         return self.receipt
 
     async def _notify(self, proposed: Proposed, receipt: CreditReceipt | None) -> None:
@@ -261,22 +252,6 @@ class Dispute(DisputeAgreement):
         if refused:
             await self.hand_over("credit", why)
         await self._withdraw(proposal, why)
-
-    async def _wait_out(self, error: ActivityError, pause: timedelta | None) -> None:
-        """After an outcome nobody knows: look again later, and in the end let a person look (never charge on a guess)."""
-        if pause is None:
-            self.stuck = True
-            try:
-                return await self.hand_over("credit", words_of(error))
-            finally:
-                self.stuck = False
-        self.repaired = False
-        again = workflow.now() + pause
-        self.note(
-            f"the outcome of the credit is unknown: {words_of(error)}; looked up again {again:%a %d %b %H:%M} UTC"
-        )
-        await wait_until(again, lambda: self.repaired, name=f"look the credit up again {again:%a %d %b %H:%M} UTC")
-        return None
 
     def _why_judge(self) -> str:
         return self._proposed.outcome.needs_person or "the proposal was not approved"
