@@ -17,6 +17,7 @@ from adapters.postgres.case_list import CaseList
 from adapters.postgres.decisions import DecisionLog
 from adapters.postgres.engine import transaction
 from adapters.postgres.holds import PostgresHolds
+from adapters.postgres.invoice_view import InvoiceView
 from adapters.postgres.invoices import Invoices
 from adapters.postgres.operators import Operators
 from adapters.postgres.press import Press
@@ -36,6 +37,7 @@ class Books:
     engine: Engine
     tenants: Tenants
     invoices: Invoices
+    documents: InvoiceView
     cases: CaseList
     approvals: Approvals
     operators: Operators
@@ -55,6 +57,7 @@ class Books:
             engine=engine,
             tenants=Tenants(engine),
             invoices=Invoices(engine),
+            documents=InvoiceView(engine),
             cases=CaseList(engine),
             approvals=Approvals(engine, Policies(engine, speed)),
             operators=Operators(engine),

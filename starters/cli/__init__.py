@@ -13,6 +13,7 @@ from starters.cli import (
     disputes,
     evidence,
     holds,
+    invoices,
     mail,
     month_end,
     operators,
@@ -38,6 +39,7 @@ app.add_typer(cases.app, name="case")
 app.add_typer(month_end.app, name="month-end")
 app.command()(reconciliation.reconcile)
 app.add_typer(reconciliation.app, name="reconciliation")
+app.add_typer(invoices.app, name="invoice")
 app.add_typer(holds.app, name="holds")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(usage.app, name="usage")

@@ -1,0 +1,6 @@
+"""Issued documents as people read them: listed."""
+
+from adapters.postgres.invoice_view.listing import DocumentPage, DocumentRow, Wanted
+from adapters.postgres.invoice_view.view import InvoiceView
+
+__all__ = ["DocumentPage", "DocumentRow", "InvoiceView", "Wanted"]
