@@ -1,14 +1,12 @@
 """Who must say yes to a dispute's credit: the path is walked question by question, and events may overtake it."""
 
-from temporalio import workflow
-
 from activities.approvals import ApprovalQuestion
 from activities.credits import Credits, Proposed, Retraction
 from billing import letters
 from billing.authority import Role
 from billing.cases import PendingApproval, SignedDecision, Stage
 from billing.corrections import Proposal
-from workflows.blocks.approval import approved
+from workflows.blocks.approval import approved, question_at
 from workflows.blocks.steps import RECORD, step
 from workflows.dispute_watch import DisputeWatch
 
@@ -30,14 +28,8 @@ class DisputeAgreement(DisputeWatch):
 
     async def _approved_by(self, role: Role, position: int, proposal: Proposal) -> bool:
         await self.enter(Stage.APPROVE, f"{role} decides about {proposal.request.amount}", needs_human=True)
-        question = ApprovalQuestion(
-            op_key=proposal.request.op_key,
-            position=position,
-            role=role,
-            question=letters.question_for(self.case, self._proposed.outcome),
-            asked_at=workflow.now(),
-            expires_at=workflow.now() + self.case.policy.approvals.expire_after,
-        )
+        words = letters.question_for(self.case, self._proposed.outcome)
+        question = question_at(proposal.request.op_key, position, role, words, self.case.policy.approvals)
         if not self.overtaken():
             self.note(f"asked {role} to decide about {proposal.request.amount}")
         decision = await self.with_help("ask for approval", lambda: self._answered(question))

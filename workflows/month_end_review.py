@@ -1,9 +1,7 @@
 """The review gate: a run that tripped a bound, or moved too far, is issued only as finance approved it."""
 
-from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from activities.approvals import ApprovalQuestion
 from activities.month_end import MonthEnds, Withdrawal
 from billing import run_letters
 from billing.authority import Role
@@ -62,18 +60,15 @@ class MonthEndReview(MonthEndWork):
         await self.with_help(
             lambda: step(MonthEnds.propose, review, allowance=RECORD, summary=f"review {self.revision}")
         )
-        for position, role in enumerate(review.path, start=1):
-            question = self._question(review, position, role)
-            decision = await self.gate.answer(
-                question, self.billing_run.policy.approvals, self._remind, unless=self._overtaken
-            )
-            if self._overtaken():
-                await self._withdraw(review, "overtaken by events")
-                await self.may_go_on()
-                return False
-            if not approved(decision):
-                why = f"rejected by {decision.operator_id}" if decision else "nobody decided in time: silence is a no"
-                raise EndedError(Ending.REJECTED, why)
+        approvals, words = self.billing_run.policy.approvals, run_letters.question_for(review)
+        decision = await self.gate.walk(review.op_key, review.path, words, approvals, self._remind, self._overtaken)
+        if self._overtaken():
+            await self._withdraw(review, "overtaken by events")
+            await self.may_go_on()
+            return False
+        if not approved(decision):
+            why = f"rejected by {decision.operator_id}" if decision else "nobody decided in time: silence is a no"
+            raise EndedError(Ending.REJECTED, why)
         self.needs_human = False
         return True
 
@@ -119,16 +114,6 @@ class MonthEndReview(MonthEndWork):
             report=report,
             reasons=reasons,
             requested_by=self.order.requested_by,
-        )
-
-    def _question(self, review: RunReview, position: int, role: Role) -> ApprovalQuestion:
-        return ApprovalQuestion(
-            op_key=review.op_key,
-            position=position,
-            role=role,
-            question=run_letters.question_for(review),
-            asked_at=workflow.now(),
-            expires_at=workflow.now() + self.billing_run.policy.approvals.expire_after,
         )
 
     def _remind(self, pending: PendingApproval, reminder: int) -> None:

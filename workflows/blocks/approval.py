@@ -4,14 +4,14 @@ Truth about approvals lives in Postgres. What arrives here only wakes the case; 
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from activities.approvals import ApprovalQuestion, Approvals, Climb
-from billing.authority import next_role
+from billing.authority import Role, next_role
 from billing.cases import DecisionReceipt, PendingApproval, SignedDecision, Verdict
 from billing.policy.disputes import ApprovalPolicy
 from workflows.blocks.steps import RECORD, step
@@ -19,6 +19,7 @@ from workflows.blocks.waiting import wait_for, wait_until
 
 Remind = Callable[[PendingApproval, int], None]
 _NEVER_ASKED = "questions that were never asked"
+_JUDGE = "judge the case, then another question is asked"
 
 
 class ApprovalGate:
@@ -39,14 +40,13 @@ class ApprovalGate:
         if not decision.approval_id.startswith(f"{self._case_id}/"):
             raise ApplicationError(f"{decision.approval_id} is not a question of {self._case_id}", type="not_found")
 
-    def refuse_beyond(self, at_most: int, decision: SignedDecision) -> None:
+    def refuse_beyond(self, at_most: int, decision: SignedDecision, *, instead: str = _JUDGE) -> None:
         """Reject, before history records anything, further answers to a question once so many did not count: whoever
-        writes straight into Temporal could grow a history without end."""
+        writes straight into Temporal could grow a history without end. `instead` is what a person can do."""
         about = self._counted_under(decision)
         if self._in_vain[about] >= at_most:
             raise ApplicationError(
-                f"{at_most} answers to {about} did not count, and no more are taken: judge the case, then another "
-                "question is asked",
+                f"{at_most} answers to {about} did not count, and no more are taken: {instead}",
                 type="conflict",
             )
 
@@ -68,6 +68,25 @@ class ApprovalGate:
 
     def _counted_under(self, decision: SignedDecision) -> str:
         return decision.approval_id if decision.approval_id in self._asked else _NEVER_ASKED
+
+    async def walk(
+        self,
+        op_key: str,
+        path: Sequence[Role],
+        words: str,
+        policy: ApprovalPolicy,
+        remind: Remind,
+        unless: Callable[[], bool],
+    ) -> SignedDecision | None:
+        """Ask everybody on a path, one after the other, in the same words. Returns the answer that settled it, the last
+        yes or the first no; None when nobody answered in time. Look at `unless` first: it may have come true as well."""
+        decision = None
+        for position, role in enumerate(path, start=1):
+            question = question_at(op_key, position, role, words, policy)
+            decision = await self.answer(question, policy, remind, unless)
+            if unless() or not approved(decision):
+                break
+        return decision
 
     async def answer(
         self, question: ApprovalQuestion, policy: ApprovalPolicy, remind: Remind, unless: Callable[[], bool]
@@ -123,6 +142,14 @@ class ApprovalGate:
         )
         self.pending = pending.model_copy(update={"role": higher})
         return self.pending
+
+
+def question_at(op_key: str, position: int, role: Role, words: str, policy: ApprovalPolicy) -> ApprovalQuestion:
+    """What is asked now at a position of a path, counted from 1; it expires as the policy says."""
+    now = workflow.now()
+    return ApprovalQuestion(
+        op_key=op_key, position=position, role=role, question=words, asked_at=now, expires_at=now + policy.expire_after
+    )
 
 
 def approved(decision: SignedDecision | None) -> bool:
