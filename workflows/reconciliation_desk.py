@@ -18,8 +18,8 @@ from billing.reconciling import (
 )
 from workflows.blocks.case import Runbook
 from workflows.blocks.steps import RECORD, step
+from workflows.blocks.story import latest_lines
 
-_LINES_SHOWN = 12
 _DIFFERENCES_SHOWN = 8
 
 
@@ -106,9 +106,7 @@ def as_markdown(story: ReconciliationStory) -> str:
         f"**Next:** {story.next_step}",
         *_found(story),
         _question(story),
-        "\n".join(
-            ["**Story**\n", *(f"- `{line.at:%d %b %H:%M:%S}` {line.text}" for line in story.timeline[-_LINES_SHOWN:])]
-        ),
+        latest_lines(story.timeline),
     ]
     return "\n\n".join(part for part in parts if part)
 

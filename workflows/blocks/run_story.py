@@ -2,8 +2,8 @@
 
 from billing.month_end import RunStory
 from billing.wording import written
+from workflows.blocks.story import latest_lines, open_question
 
-_LINES_SHOWN = 12
 _LEFT_SHOWN = 5
 
 
@@ -15,9 +15,9 @@ def as_markdown(story: RunStory) -> str:
         f"**Progress:** {story.progress.in_words()}" if story.progress else "",
         _outcomes(story),
         "\n".join(f"- held: {words}" for words in story.holds),
-        _question(story),
+        open_question(story.approval),
         _left(story),
-        _timeline(story),
+        latest_lines(story.timeline),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -39,23 +39,8 @@ def _outcomes(story: RunStory) -> str:
     )
 
 
-def _question(story: RunStory) -> str:
-    if story.approval is None:
-        return ""
-    question = story.approval
-    return (
-        f"**Waits for {question.role}:** {question.question} Expires {question.expires_at:%a %d %b %H:%M} UTC.\n\n"
-        f"`runbooks approve {question.approval_id}`"
-    )
-
-
 def _left(story: RunStory) -> str:
     if not story.left_count:
         return ""
     lines = [f"- {left.number} ({left.tenant_id}): {left.why}" for left in story.left[:_LEFT_SHOWN]]
     return "\n".join([f"**Documents left:** {written(story.left_count)}\n", *lines])
-
-
-def _timeline(story: RunStory) -> str:
-    latest = story.timeline[-_LINES_SHOWN:]
-    return "\n".join(["**Story**\n", *(f"- `{line.at:%d %b %H:%M:%S}` {line.text}" for line in latest)])

@@ -1,8 +1,9 @@
 """How a case shows itself in the Temporal UI: the current details in Markdown, from the same story as everything else."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from billing.cases import CaseStory
+from billing.cases import CaseStory, PendingApproval, StoryLine
 
 _LINES_SHOWN = 12
 
@@ -13,9 +14,9 @@ def as_markdown(story: CaseStory) -> str:
         f"## {story.stage.value}{' · needs a person' if story.needs_human else ''}",
         f"**Next:** {story.next_step}",
         _money(story),
-        _question(story),
+        open_question(story.approval),
         _clocks(story),
-        _timeline(story),
+        latest_lines(story.timeline),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -29,10 +30,10 @@ def _money(story: CaseStory) -> str:
     return "**Money:** " + ", ".join(parts)
 
 
-def _question(story: CaseStory) -> str:
-    if story.approval is None:
+def open_question(question: PendingApproval | None) -> str:
+    """Who is asked what, until when, and the command that answers it; empty when nobody is asked."""
+    if question is None:
         return ""
-    question = story.approval
     return (
         f"**Waits for {question.role}:** {question.question} Expires {question.expires_at:%a %d %b %H:%M} UTC.\n\n"
         f"`runbooks approve {question.approval_id}`"
@@ -50,6 +51,8 @@ def _until(due: datetime | None) -> str:
     return f", due **{due:%a %d %b %H:%M} UTC**" if due else ""
 
 
-def _timeline(story: CaseStory) -> str:
-    latest = story.timeline[-_LINES_SHOWN:]
-    return "\n".join(["**Story**\n", *(f"- `{line.at:%d %b %H:%M:%S}` {line.text}" for line in latest)])
+def latest_lines(timeline: Sequence[StoryLine]) -> str:
+    """The end of the story, in UTC."""
+    return "\n".join(
+        ["**Story**\n", *(f"- `{line.at:%d %b %H:%M:%S}` {line.text}" for line in timeline[-_LINES_SHOWN:])]
+    )
