@@ -30,6 +30,7 @@ from billing.effects import Effect, EffectIntent
 from billing.emails import Letter, Recipient
 from billing.evidence import EvidencePack, UsageFacts
 from billing.findings import Assessment
+from billing.invoice_corrections import InvoiceStanding, StatusChange
 from billing.invoices import Invoice
 from billing.money import Money
 from billing.policy.bundle import Policy
@@ -258,13 +259,21 @@ class PaymentProvider(Protocol):
     replayed: it may have happened, and this key will never say more)."""
 
     def plan_credit(self, effect: Effect, request: CreditRequest, invoice: Invoice, tenant: Tenant) -> Wire:
-        """Read what the invoice still owes and shape the request: pre-payment part, balance credit, signs, metadata."""
+        """Read what the invoice still owes and shape the request: pre-payment part, what goes back and which way, signs,
+        metadata."""
+
+    def standing(self, invoice: Invoice) -> InvoiceStanding:
+        """Read how the document stands there now. Raises INVALID when it never reached the provider."""
+
+    def plan_change(self, change: StatusChange, invoice: Invoice) -> Wire:
+        """Shape the request that voids the document or writes it off, with its reason."""
 
     def send(self, wire: Wire, idempotency_key: str) -> ProviderAnswer:
         """Send a frozen request; the same key brings the same answer for as long as the provider remembers it."""
 
     def find(self, wire: Wire, op_key: str) -> ProviderAnswer | None:
-        """Look the object up by the op_key in its metadata, by listing (search lags)."""
+        """Look the object up by the op_key in its metadata, by listing (search lags); a change of an invoice's status by
+        the status."""
 
 
 class Postman(Protocol):

@@ -29,6 +29,9 @@ MAY_RUN_MONTH_END = (Role.FINANCE, Role.LEAD, Role.ENGINEERING, Role.VP)
 # Who may have an invoice at the provider voided that stands there twice (B2).
 MAY_VOID_INVOICES = (Role.FINANCE, Role.VP)
 
+# Who may order the correction of an issued invoice; another person approves it.
+MAY_CORRECT_INVOICES = (Role.AGENT, Role.LEAD, Role.FINANCE, Role.VP)
+
 # Who asks when the runbook itself proposes; never an operator, so it can never be the approver.
 RUNBOOK = "runbook"
 

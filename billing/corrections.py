@@ -12,7 +12,7 @@ from billing.disputes import Category, Resolution
 from billing.findings import CorrectedLine
 from billing.money import Money
 from billing.periods import BillingMonth
-from billing.policy.credits import CreditPolicy
+from billing.policy.credits import CreditPolicy, Payback
 
 
 class Destination(StrEnum):
@@ -26,7 +26,8 @@ class CreditRequest(BaseModel):
     """What is approved and booked, in our own words. Frozen before anybody sees it: approvals bind its SHA-256.
 
     `step` tells several credits of one ticket apart (`r2.1`: second opening, first proposal); `goodwill` credits correct
-    no line and leave the invoice as it is.
+    no line and leave the invoice as it is. `payback` is where the paid part of a credit note goes. Without a `resolution`
+    no dispute stands behind it, and `ticket_id` holds the reference of an invoice correction.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -41,16 +42,19 @@ class CreditRequest(BaseModel):
     amount: Money
     destination: Destination
     category: Category
-    resolution: Resolution
+    resolution: Resolution | None
     reason: str
     requested_by: str
     lines: tuple[CorrectedLine, ...] = ()
     goodwill: bool = False
+    payback: Payback = Payback.BALANCE
 
     @model_validator(mode="after")
     def _gives_something_back(self) -> "CreditRequest":
         if self.amount.minor <= 0:
             raise ValueError(f"a credit must be above zero, got {self.amount}")
+        if self.payback is Payback.REFUND and self.destination is Destination.NEXT_INVOICE:
+            raise ValueError("a refund needs a credit note: a credit to the next invoice gives back no payment")
         return self
 
     def sha256(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import cast
 
 import stripe
 
@@ -11,7 +10,7 @@ from activities.ports import ProviderAnswer, Wire
 from activities.push_ports import DocumentToPush
 from activities.reconciliation_ports import InvoicePage
 from adapters.stripe import invoice_wires as wires
-from adapters.stripe import snapshot
+from adapters.stripe import snapshot, status_changes
 from adapters.stripe.client import Pace, open_client, told_by
 from adapters.stripe.invoice_drafts import finished, issued_with
 from adapters.stripe.outcome import failure_of_reading, failure_of_sending
@@ -20,8 +19,6 @@ from billing.failures import BillingFailure, FailureCode
 from billing.policy.invoice_push import InvoicePushPolicy
 
 _KEPT = ("object", "number", "status", "currency", "total", "amount_due", "amount_remaining", "starting_balance")
-# The status that says that a change has come about.
-_AFTER = {wires.VOID: "void", wires.WRITE_OFF: "uncollectible", wires.PAID_ELSEWHERE: "paid"}
 _GONE = 404
 
 
@@ -62,7 +59,7 @@ class StripeInvoices:
                 case wires.DELETE_DRAFT:
                     return self._without_draft(wire)
                 case wires.VOID | wires.WRITE_OFF | wires.PAID_ELSEWHERE:
-                    return self._changed(wire, idempotency_key)
+                    return _answer(status_changes.changed(self._client, wire, idempotency_key))
                 case _:
                     raise _unknown_call(wire)
 
@@ -75,26 +72,13 @@ class StripeInvoices:
                 case wires.DELETE_DRAFT:
                     return None if self._exists(wire) else _deleted(wire)
                 case wires.VOID | wires.WRITE_OFF | wires.PAID_ELSEWHERE:
-                    invoice = self._client.v1.invoices.retrieve(wire.params["invoice"])
-                    return _answer(invoice) if invoice.status == _AFTER[wire.call] else None
+                    changed = status_changes.found(self._client, wire)
+                    return None if changed is None else _answer(changed)
                 case _:
                     raise _unknown_call(wire)
 
     def pages(self, period: str, after: str | None) -> Iterator[InvoicePage]:
         return snapshot.pages(self._client, period, after)
-
-    def _changed(self, wire: Wire, key: str) -> ProviderAnswer:
-        """First the reason, which a finished invoice would not take any more in some of these cases; then the change."""
-        invoices, invoice = self._client.v1.invoices, str(wire.params["invoice"])
-        invoices.update(invoice, {"metadata": wire.params["metadata"]}, {"idempotency_key": f"{key}/reason"})
-        options = cast(stripe.RequestOptions, {"idempotency_key": f"{key}/{wire.call}"})
-        match wire.call:
-            case wires.VOID:
-                return _answer(invoices.void_invoice(invoice, options=options))
-            case wires.WRITE_OFF:
-                return _answer(invoices.mark_uncollectible(invoice, options=options))
-            case _:
-                return _answer(invoices.pay(invoice, {"paid_out_of_band": True}, options))
 
     def _without_draft(self, wire: Wire) -> ProviderAnswer:
         """A DELETE has no key; one that finds nothing was done before."""

@@ -1,4 +1,4 @@
-"""`PaymentProvider` on the real Stripe API, through its SDK: one request a call, never a retry of its own."""
+"""`PaymentProvider` on the real Stripe API, through its SDK: never a retry of its own."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import stripe
 from stripe.params import CreditNoteCreateParams, CustomerCreateBalanceTransactionParams
 
 from activities.ports import ProviderAnswer, Wire
-from adapters.stripe import wires
+from adapters.stripe import invoice_wires, status_changes, wires
 from adapters.stripe.client import PAGE, open_client, told_by
 from adapters.stripe.outcome import failure_of_reading, failure_of_sending
+from adapters.stripe.standing import standing_of
 from billing.corrections import CreditRequest, Destination
 from billing.effects import Effect
 from billing.failures import BillingFailure, FailureCode
+from billing.invoice_corrections import Deed, InvoiceStanding, StatusChange
 from billing.invoices import Invoice
 from billing.tenants import Tenant
 
@@ -31,7 +33,8 @@ _KEPT = (
 
 
 class StripeProvider:
-    """Credits at Stripe. `base_url` points it at a simulator; `timeout` in seconds holds for each answer."""
+    """Credits and changes of single invoices at Stripe. `base_url` points it at a simulator; `timeout` in seconds holds for
+    each answer."""
 
     def __init__(self, api_key: str, base_url: str | None = None, timeout: float = 10.0) -> None:
         self._client = open_client(api_key, base_url, timeout)
@@ -44,6 +47,18 @@ class StripeProvider:
         with told_by(failure_of_reading):
             return wires.credit_note(request, self._client.v1.invoices.retrieve(invoice_id))
 
+    def standing(self, invoice: Invoice) -> InvoiceStanding:
+        """See the port."""
+        invoice_id = wires.provider_invoice_of(invoice)
+        with told_by(failure_of_reading):
+            return standing_of(self._client, invoice_id)
+
+    def plan_change(self, change: StatusChange, invoice: Invoice) -> Wire:
+        """See the port. Raises INVALID when its id at Stripe is missing."""
+        call = invoice_wires.VOID if change.deed is Deed.VOID else invoice_wires.WRITE_OFF
+        reason = f"{change.reason} ({change.requested_by}, {change.case_id})"
+        return invoice_wires.change(call, wires.provider_invoice_of(invoice), change.op_key, reason)
+
     def send(self, wire: Wire, idempotency_key: str) -> ProviderAnswer:
         """See the port."""
         with told_by(failure_of_sending):
@@ -52,6 +67,9 @@ class StripeProvider:
     def find(self, wire: Wire, op_key: str) -> ProviderAnswer | None:
         """See the port. A credit that somebody has voided since counts as found: what a person undid stays undone."""
         with told_by(failure_of_reading):
+            if wire.call in status_changes.CHANGES:
+                changed = status_changes.found(self._client, wire)
+                return None if changed is None else _answer(changed)
             return next((_answer(item) for item in self._listed(wire) if _op_key(item) == op_key), None)
 
     def _post(self, wire: Wire, options: stripe.RequestOptions) -> ProviderAnswer:
@@ -62,6 +80,8 @@ class StripeProvider:
             case wires.BALANCE_TRANSACTION:
                 customer, entry = _entry(wire)
                 return _answer(self._client.v1.customers.balance_transactions.create(customer, entry, options))
+            case invoice_wires.VOID | invoice_wires.WRITE_OFF:
+                return _answer(status_changes.changed(self._client, wire, options["idempotency_key"]))
             case _:
                 raise _unknown_call(wire)
 
@@ -98,5 +118,6 @@ def _op_key(item: stripe.StripeObject) -> str | None:
 def _unknown_call(wire: Wire) -> BillingFailure:
     return BillingFailure(
         FailureCode.INVALID,
-        f"{wire.call!r} is no call we make at Stripe: use {wires.CREDIT_NOTE} or {wires.BALANCE_TRANSACTION}",
+        f"{wire.call!r} is no call we make at Stripe: use {wires.CREDIT_NOTE}, {wires.BALANCE_TRANSACTION}, "
+        f"{invoice_wires.VOID} or {invoice_wires.WRITE_OFF}",
     )

@@ -15,6 +15,7 @@ from billing.corrections import CreditRequest
 from billing.disputes import Category
 from billing.failures import BillingFailure, FailureCode
 from billing.invoices import Invoice
+from billing.policy.credits import Payback
 from billing.tenants import Tenant
 
 CREDIT_NOTE = "credit_note"
@@ -25,6 +26,9 @@ OP_KEY = "op_key"
 
 _ISSUED = frozenset({"open", "paid", "uncollectible"})
 _LONGEST_TEXT = 350  # of a description or memo
+
+# Under which parameter of a credit note the paid part goes back.
+_WAY_BACK = {Payback.REFUND: "refund_amount", Payback.BALANCE: "credit_amount", Payback.NEXT_INVOICE: "credit_amount"}
 
 Reason = Literal["duplicate", "fraudulent", "order_change", "product_unsatisfactory"]
 
@@ -60,7 +64,8 @@ def provider_invoice_of(invoice: Invoice) -> str:
 
 
 def credit_note(request: CreditRequest, at_stripe: stripe.Invoice) -> Wire:
-    """The note on the invoice as it stands at Stripe: what is unpaid is reduced, what is paid goes to the balance.
+    """The note on the invoice as it stands at Stripe: what is unpaid is reduced; what is paid goes to the balance, or back to
+    the payment method, as the request says. The parts must sum to what was paid of it, or Stripe refuses.
 
     Stripe mails its own copy unless told not to; the customer hears from us, once.
     """
@@ -71,7 +76,7 @@ def credit_note(request: CreditRequest, at_stripe: stripe.Invoice) -> Wire:
         params={
             "invoice": at_stripe.id,
             "amount": request.amount.minor,
-            **({"credit_amount": paid_part} if paid_part else {}),
+            **({_WAY_BACK[request.payback]: paid_part} if paid_part else {}),
             "reason": _reason(request.category),
             "memo": shorten(request.reason, _LONGEST_TEXT, placeholder="…"),
             "email_type": "none",

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import timedelta
 from decimal import ROUND_CEILING, Decimal
+from enum import StrEnum
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -10,10 +11,20 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from billing.money import Currency, Money
 
 
+class Payback(StrEnum):
+    """How money goes back: what was paid to the payment method or into the customer's balance, or everything off the next
+    invoice, without a document (D8, B4)."""
+
+    REFUND = "refund"
+    BALANCE = "balance"
+    NEXT_INVOICE = "next_invoice"
+
+
 class CreditPolicy(BaseModel):
     """Limits are in `reference_currency`; `units_per_reference` are fixed planning rates, not market rates.
 
     An amount in a currency without a planning rate is within no limit: a person at the top of the ladder decides it.
+    `payback` is where the paid part of a corrected invoice goes when nobody says otherwise.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -25,6 +36,7 @@ class CreditPolicy(BaseModel):
     window: timedelta
     corrected_invoice_above: Money
     goodwill_limit: Money
+    payback: Payback = Payback.BALANCE
 
     @model_validator(mode="after")
     def _limits_grow_and_share_a_currency(self) -> Self:
@@ -35,6 +47,8 @@ class CreditPolicy(BaseModel):
             raise ValueError(f"limits must grow with the role: agent {self.agent_limit}, lead {self.lead_limit}")
         if any(rate <= 0 for rate in self.units_per_reference.values()):
             raise ValueError(f"planning rates must be positive: {self.units_per_reference}")
+        if self.payback is Payback.NEXT_INVOICE:
+            raise ValueError(f"payback {self.payback}: what was paid goes to refund or balance")
         return self
 
     def within(self, amount: Money, limit: Money) -> bool:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from billing.money import Money
 from billing.policy.bundle import Policy
-from billing.policy.credits import CreditPolicy
+from billing.policy.credits import CreditPolicy, Payback
 from billing.policy.detection import QualityCredit, QualityPolicy, QualityThreshold, UsagePolicy
 from billing.policy.disputes import ApprovalPolicy, DisputePolicy, ProviderPolicy
 from billing.policy.invoice_push import InvoicePushPolicy
@@ -72,6 +72,7 @@ STANDARD = Policy(
         window=30 * DAY,
         corrected_invoice_above=_usd("10"),
         goodwill_limit=_usd("50"),
+        payback=Payback.BALANCE,
     ),
     usage=UsagePolicy(
         baseline_days=28,

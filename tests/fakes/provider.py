@@ -8,35 +8,44 @@ from dataclasses import dataclass, field
 import stripe
 
 from activities.ports import ProviderAnswer, Wire
-from adapters.stripe import wires
+from adapters.stripe import invoice_wires, wires
 from billing.corrections import CreditRequest, Destination
 from billing.effects import Effect
 from billing.failures import BillingFailure, FailureCode
-from billing.invoices import Invoice
+from billing.invoice_corrections import Deed, InvoiceStanding, StatusChange
+from billing.invoices import Invoice, InvoiceStatus
 from billing.money import Money
 from billing.tenants import Tenant
+
+_AFTER = {invoice_wires.VOID: InvoiceStatus.VOID, invoice_wires.WRITE_OFF: InvoiceStatus.UNCOLLECTIBLE}
 
 
 @dataclass(frozen=True)
 class FakeCredit:
-    """One credit in the provider's books: what the customer got, and which way it went."""
+    """One credit in the provider's books: what the customer got, and which way it went. Of a credit note `lowered` (minor
+    units) is not due any more, and `refunded` goes back to the payment method."""
 
     provider_id: str
     op_key: str
     amount: Money
     destination: Destination
+    provider_invoice_id: str = ""
+    lowered: int = 0
+    refunded: int = 0
 
 
 @dataclass
 class FakeProvider:
     """Satisfies PaymentProvider. `credits` holds what came about; `keys` the key of every request that was sent.
 
-    Every invoice counts as wholly unpaid unless `amount_remaining` (minor units, by provider invoice id) says otherwise.
+    Every invoice counts as wholly unpaid unless `amount_remaining` (minor units, by provider invoice id) says otherwise, and
+    what does not remain was paid by a charge. `changed` holds the status of invoices that were voided or written off.
     """
 
     credits: list[FakeCredit] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     amount_remaining: dict[str, int] = field(default_factory=dict)
+    changed: dict[str, InvoiceStatus] = field(default_factory=dict)
     _currency: dict[str, str] = field(default_factory=dict)
     _answered: dict[str, tuple[Wire, ProviderAnswer | FailureCode]] = field(default_factory=dict)
     _script: deque[tuple[FailureCode, bool]] = field(default_factory=deque)
@@ -71,9 +80,37 @@ class FakeProvider:
             "object": "invoice",
             "status": invoice.status.value,
             "currency": invoice.currency.lower(),
-            "amount_remaining": self.amount_remaining.get(invoice_id, invoice.total_minor),
+            "amount_remaining": self._remaining(invoice_id, invoice),
         }
         return wires.credit_note(request, stripe.Invoice.construct_from(at_provider, "fake"))
+
+    def standing(self, invoice: Invoice) -> InvoiceStanding:
+        invoice_id = wires.provider_invoice_of(invoice)
+        of_invoice = [credit for credit in self.credits if credit.provider_invoice_id == invoice_id]
+        original = invoice.total_minor + sum(credit.amount.minor for credit in of_invoice if invoice.revision > 1)
+        paid = original - self.amount_remaining.get(invoice_id, original)
+        credited = sum(credit.amount.minor for credit in of_invoice)
+        refunded = sum(credit.refunded for credit in of_invoice)
+        remaining = self._remaining(invoice_id, invoice)
+        settled = InvoiceStatus.OPEN if remaining else InvoiceStatus.PAID
+
+        def money(minor: int) -> Money:
+            return Money(minor=minor, currency=invoice.currency)
+
+        return InvoiceStanding(
+            status=self.changed.get(invoice_id, settled),
+            total=money(original),
+            paid=money(paid),
+            remaining=money(remaining),
+            credited=money(credited),
+            refunded=money(refunded),
+            creditable=money(original - credited),
+            refundable=money(paid - refunded),
+        )
+
+    def plan_change(self, change: StatusChange, invoice: Invoice) -> Wire:
+        call = invoice_wires.VOID if change.deed is Deed.VOID else invoice_wires.WRITE_OFF
+        return invoice_wires.change(call, wires.provider_invoice_of(invoice), change.op_key, change.reason)
 
     def send(self, wire: Wire, idempotency_key: str) -> ProviderAnswer:
         self.keys.append(idempotency_key)
@@ -92,9 +129,21 @@ class FakeProvider:
         return answer
 
     def find(self, wire: Wire, op_key: str) -> ProviderAnswer | None:
+        if wire.call in _AFTER:
+            invoice_id = wire.params["invoice"]
+            return _changed(invoice_id) if self.changed.get(invoice_id) is _AFTER[wire.call] else None
         return next((_answer(credit) for credit in self.credits if credit.op_key == op_key), None)
 
+    def _remaining(self, invoice_id: str, invoice: Invoice) -> int:
+        lowered = sum(credit.lowered for credit in self.credits if credit.provider_invoice_id == invoice_id)
+        if invoice_id in self.amount_remaining:
+            return max(0, self.amount_remaining[invoice_id] - lowered)
+        return invoice.total_minor if invoice.revision > 1 else max(0, invoice.total_minor - lowered)
+
     def _book(self, wire: Wire) -> ProviderAnswer:
+        if wire.call in _AFTER:
+            self.changed[wire.params["invoice"]] = _AFTER[wire.call]
+            return _changed(wire.params["invoice"])
         credit = self._credit(wire)
         self.credits.append(credit)
         return _answer(credit)
@@ -105,7 +154,16 @@ class FakeProvider:
         match wire.call:
             case wires.CREDIT_NOTE:
                 amount = Money(minor=params["amount"], currency=self._currency[params["invoice"]])
-                return FakeCredit(f"cn_{number}", op_key, amount, Destination.CREDIT_NOTE)
+                refunded, into_balance = params.get("refund_amount", 0), params.get("credit_amount", 0)
+                return FakeCredit(
+                    f"cn_{number}",
+                    op_key,
+                    amount,
+                    Destination.CREDIT_NOTE,
+                    provider_invoice_id=params["invoice"],
+                    lowered=amount.minor - refunded - into_balance,
+                    refunded=refunded,
+                )
             case wires.BALANCE_TRANSACTION:
                 amount = Money(minor=-params["amount"], currency=params["currency"])
                 return FakeCredit(f"cbtxn_{number}", op_key, amount, Destination.NEXT_INVOICE)
@@ -121,4 +179,11 @@ class FakeProvider:
 
 
 def _answer(credit: FakeCredit) -> ProviderAnswer:
-    return ProviderAnswer(provider_id=credit.provider_id, kept={"currency": credit.amount.currency.lower()})
+    kept = {"currency": credit.amount.currency.lower()}
+    parts = {"pre_payment_amount": credit.lowered, "post_payment_amount": credit.amount.minor - credit.lowered}
+    is_note = credit.destination is Destination.CREDIT_NOTE
+    return ProviderAnswer(provider_id=credit.provider_id, kept=kept | (parts if is_note else {}))
+
+
+def _changed(invoice_id: str) -> ProviderAnswer:
+    return ProviderAnswer(provider_id=invoice_id, kept={"object": "invoice"})
