@@ -20,12 +20,20 @@ from activities.ports import (
     TenantDirectory,
     Wire,
 )
+from billing import correction_preview
 from billing import invoice_correction_rules as rules
 from billing.authority import MAY_CORRECT_INVOICES, Role, level_for
 from billing.corrections import CreditRequest
 from billing.effects import Effect, EffectKind
 from billing.failures import BillingFailure, FailureCode
-from billing.invoice_corrections import CorrectionOrder, CorrectionReceipt, Deed, InvoiceStanding, StatusChange
+from billing.invoice_corrections import (
+    CorrectionOrder,
+    CorrectionReceipt,
+    Deed,
+    InvoiceStanding,
+    Preview,
+    StatusChange,
+)
 from billing.invoices import Invoice
 from billing.money import Money
 from billing.policy.bundle import Policy
@@ -57,7 +65,8 @@ class CorrectionStep(_Record):
 
 
 class ProposalOfCorrection(_Record):
-    """What people on `path` are asked to approve: the frozen effect under `op_key`, and in words what it will do.
+    """What people on `path` are asked to approve: the frozen effect under `op_key`, and what it will do, in sentences and
+    in figures.
 
     `recently_credited` None: the tenant's earlier credits are in a currency without a planning rate.
     """
@@ -66,6 +75,7 @@ class ProposalOfCorrection(_Record):
     amount: Money
     path: tuple[Role, ...]
     statements: tuple[str, ...]
+    preview: Preview
     recently_credited: Money | None = None
 
 
@@ -150,6 +160,7 @@ class InvoiceCorrections:
             amount=request.amount,
             path=proposal.path,
             statements=rules.credit_in_words(request, invoice, standing),
+            preview=correction_preview.of_credit(request, standing),
             recently_credited=proposal.recently_credited,
         )
 
@@ -176,6 +187,7 @@ class InvoiceCorrections:
             amount=change.amount,
             path=path,
             statements=rules.change_in_words(change, invoice),
+            preview=correction_preview.of_change(change, invoice, standing),
             recently_credited=recently,
         )
 

@@ -168,6 +168,14 @@ class StatusChange(_Record):
         return sha256_of(self.model_dump(mode="json"))
 
 
+class Preview(_Record):
+    """What a proposal changes: the invoice before and after it, and what waits for the customer's next invoice."""
+
+    before: InvoiceStanding
+    after: InvoiceStanding
+    to_balance: Money
+
+
 class CorrectionReceipt(_Record):
     """What a correction came to. For a credit `lowered_due`, `refunded` and `to_balance` sum to `amount`; for a void and a
     write-off `lowered_due` is what need not be paid any more, `to_balance` the credits that a void hands back."""
@@ -185,7 +193,8 @@ class CorrectionReceipt(_Record):
 
 class CorrectionStory(_Record):
     """Everything a person needs to see of a correction; the same source feeds the Temporal UI, the command, the API and the
-    register. `number` is the invoice's, `amount` what is given back or given up, once it is known."""
+    register. `number` is the invoice's, `amount` what is given back or given up, once it is known, with what that changes in
+    figures (`preview`) and in sentences (`statements`)."""
 
     case_id: str
     deed: Deed
@@ -195,6 +204,8 @@ class CorrectionStory(_Record):
     next_step: str
     needs_human: bool
     amount: Money | None = None
+    preview: Preview | None = None
+    statements: tuple[str, ...] = ()
     approval: PendingApproval | None = None
     receipt: CorrectionReceipt | None = None
     ending: Ending | None = None
