@@ -47,6 +47,7 @@ from adapters.postgres.effects import Effects
 from adapters.postgres.engine import open_engine
 from adapters.postgres.evidence import PostgresEvidenceRoom
 from adapters.postgres.holds import PostgresHolds
+from adapters.postgres.invoice_corrections import PostgresCorrections
 from adapters.postgres.invoice_pushes import InvoicePushes
 from adapters.postgres.invoices import Invoices
 from adapters.postgres.operators import Operators as OperatorBook
@@ -173,6 +174,7 @@ def ports_over(
         courier=Courier(Deliveries(engine), Letters(vendors.postman, effects, operators, wall_clock)),
         invoicing=vendors.invoicing,
         reconciliations=PostgresReconciliations(engine),
+        corrections=PostgresCorrections(engine),
     )
 
 

@@ -11,6 +11,8 @@ from activities.credits import Credits
 from activities.documents import Documents
 from activities.intake import Intake
 from activities.investigation import Investigation
+from activities.invoice_correction import InvoiceCorrections
+from activities.invoice_correction_ports import CorrectionBook
 from activities.invoice_push import InvoicePushing
 from activities.invoicing_ports import (
     BillingRuns,
@@ -74,6 +76,7 @@ class Ports:
     courier: InvoiceCourier
     invoicing: InvoiceProvider
     reconciliations: ReconciliationBook
+    corrections: CorrectionBook
     now: Now = wall_clock
 
 
@@ -112,6 +115,9 @@ def activities(ports: Ports) -> dict[str, list[Activity]]:
     comparing = Reconciliations(ports.reconciliations, ports.invoicing, ports.effects, ports.policies, ports.now)
     on_runs += [comparing.open, comparing.close]
     bulk += [comparing.read, comparing.compare]
+    correcting = _correcting(ports)
+    on_cases += [correcting.open, correcting.propose, correcting.close]
+    payments += [correcting.carry_out]
     usage = UsageChecks(ports.rollups, ports.usage, USAGE_INTAKE)
     bulk += [usage.bring_up_to_date, usage.validate]
     return {
@@ -120,6 +126,20 @@ def activities(ports: Ports) -> dict[str, list[Activity]]:
         INVOICES_LANE: [pushing.push, comparing.void],
         BULK_LANE: bulk,
     }
+
+
+def _correcting(ports: Ports) -> InvoiceCorrections:
+    return InvoiceCorrections(
+        ports.corrections,
+        ports.credits,
+        ports.invoices,
+        ports.tenants,
+        ports.effects,
+        ports.provider,
+        ports.operators,
+        ports.policies,
+        ports.now,
+    )
 
 
 def _on_cases(ports: Ports) -> tuple[list[Activity], list[Activity]]:

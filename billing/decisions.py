@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -51,8 +51,42 @@ class DisputeDecision(BaseModel):
             "REASON": self.category,
             "EXECUTOR": self.team,
         }
-        stamp = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return " | ".join([stamp, *(f"{name}={harmless(value)}" for name, value in fields.items())])
+        return _line(at, fields)
+
+
+class CorrectionDecision(BaseModel):
+    """What a correction of an invoice puts on record; `action` such as `invoice_voided`, amounts in the tenant's
+    currency. `resolver` ordered it or approved it last."""
+
+    model_config = ConfigDict(frozen=True)
+
+    resolver: str
+    action: str
+    tenant_id: str
+    period: str
+    invoice_number: str
+    amount: Money
+    reason: str
+    team: str
+
+    def line(self, at: datetime) -> str:
+        """The DECISIONS.log line in the form of the disputes' ones."""
+        fields = {
+            "OPERATOR": self.resolver,
+            "ACTION": self.action,
+            "TENANT": self.tenant_id,
+            "PERIOD": self.period,
+            "INVOICE": self.invoice_number,
+            "AMOUNT": f"{self.amount.major:f}",
+            "REASON": self.reason,
+            "EXECUTOR": self.team,
+        }
+        return _line(at, fields)
+
+
+def _line(at: datetime, fields: Mapping[str, str]) -> str:
+    stamp = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return " | ".join([stamp, *(f"{name}={harmless(value)}" for name, value in fields.items())])
 
 
 def harmless(value: str) -> str:

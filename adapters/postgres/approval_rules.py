@@ -61,8 +61,9 @@ def objection(
 
 
 def _has_a_limit(effect: Effect, question: Row[Any]) -> bool:
-    """Credits are measured against the limits of the ladder; a month end is approved as it is, or not at all."""
-    return effect.kind is EffectKind.CREDIT and question.role in LADDER
+    """Credits and corrections are measured against the limits of the ladder; a month end is approved as it is, or not at
+    all."""
+    return effect.kind in (EffectKind.CREDIT, EffectKind.INVOICE_CORRECTION) and question.role in LADDER
 
 
 def _no_longer_open(question: Row[Any], effect: Effect, now: datetime) -> str | None:

@@ -198,11 +198,15 @@ def _questions() -> Select[Any]:
     totals = case((about.kind == EffectKind.INVOICE_RUN.value, about.request["report"]["totals"])).label(
         "report_totals"
     )
-    columns = (about.case_id, about.tenant_id, about.amount_minor, about.currency, totals)
+    # Only credits have their amount in columns, so that those of a tenant can be added up without opening requests.
+    given_up = case((about.kind == EffectKind.INVOICE_CORRECTION.value, about.request["amount"])).label("given_up")
+    columns = (about.case_id, about.tenant_id, about.amount_minor, about.currency, totals, given_up)
     return select(approvals, *columns).join(effects, about.op_key == approvals.c.op_key)
 
 
 def _pending(row: Row[Any]) -> PendingApproval:
     amount = None if row.amount_minor is None else Money(minor=row.amount_minor, currency=row.currency)
+    if row.given_up is not None:
+        amount = Money.model_validate(row.given_up)
     totals = [CurrencyTotal.model_validate(one).total for one in row.report_totals or ()]
     return PendingApproval.model_validate(row._asdict() | {"amount": amount, "totals": totals})

@@ -17,6 +17,7 @@ from adapters.postgres.case_list import CaseList
 from adapters.postgres.decisions import DecisionLog
 from adapters.postgres.engine import transaction
 from adapters.postgres.holds import PostgresHolds
+from adapters.postgres.invoice_corrections import PostgresCorrections
 from adapters.postgres.invoice_view import InvoiceView
 from adapters.postgres.invoices import Invoices
 from adapters.postgres.operators import Operators
@@ -49,6 +50,7 @@ class Books:
     holds: PostgresHolds
     press: Press
     reconciliations: PostgresReconciliations
+    corrections: PostgresCorrections
 
     @classmethod
     def over(cls, engine: Engine, *, speed: int = 1, documents: Path = _DOCUMENTS) -> Self:
@@ -69,6 +71,7 @@ class Books:
             holds=PostgresHolds(engine),
             press=Press(engine, DocumentFiles(documents)),
             reconciliations=PostgresReconciliations(engine),
+            corrections=PostgresCorrections(engine),
         )
 
     def answer(self) -> bool:

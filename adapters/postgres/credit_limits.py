@@ -6,12 +6,12 @@ Whatever takes more than one of these locks takes the tenant's first, so nobody 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, tuple_, union_all
+from sqlalchemy import BigInteger, ColumnElement, Connection, Row, and_, func, or_, select, tuple_, union_all
 
 from adapters import operator_keys
 from adapters.postgres.invoices import lock_revisions
@@ -22,6 +22,8 @@ from billing.cases import SignedDecision, Verdict
 from billing.corrections import sha256_of
 from billing.effects import Effect, EffectKind, EffectState
 from billing.failures import BillingFailure, FailureCode
+from billing.invoice_corrections import Deed
+from billing.invoices import InvoiceStatus
 from billing.money import Money
 from billing.policy.credits import CreditPolicy
 
@@ -65,13 +67,22 @@ class CreditWindow:
     def given(
         self, connection: Connection, tenant_id: str, currency: str, pending: ColumnElement[bool]
     ) -> Money | None:
-        """What was booked for the tenant in the window and what the `pending` effects will book, in one currency; None
-        when a part of it is in a currency that has no planning rate."""
+        """What was booked for the tenant or written off in the window and what the `pending` effects will book, in one
+        currency; None when a part of it is in a currency that has no planning rate."""
         booked = select(credits.c.currency, credits.c.amount_minor).where(
             credits.c.tenant_id == tenant_id, credits.c.created_at >= self.now - self.policy.window
         )
         promised = select(effects.c.currency, effects.c.amount_minor).where(effects.c.tenant_id == tenant_id, pending)
-        every = union_all(booked, promised).subquery()
+        given_up = select(
+            effects.c.request["amount"]["currency"].astext, effects.c.request["amount"]["minor"].astext.cast(BigInteger)
+        ).where(
+            effects.c.tenant_id == tenant_id,
+            effects.c.kind == EffectKind.INVOICE_CORRECTION.value,
+            effects.c.request["deed"].astext == Deed.WRITE_OFF.value,
+            effects.c.state == EffectState.CONFIRMED.value,
+            effects.c.intended_at >= self.now - self.policy.window,
+        )
+        every = union_all(booked, promised, given_up).subquery()
         by_currency = select(every.c.currency, func.sum(every.c.amount_minor)).group_by(every.c.currency)
         sums = [Money(minor=int(minor), currency=of) for of, minor in connection.execute(by_currency)]
         return self.policy.added_up(sums, currency)
@@ -86,8 +97,10 @@ class CreditWindow:
 
 def room_on_invoice(connection: Connection, invoice_id: str, pending: ColumnElement[bool] | None = None) -> Money:
     """What may still be given back on the document: the original total less every credit booked on any revision, and less
-    the `pending` effects if any are to be counted. Locks the revisions."""
+    the `pending` effects if any are to be counted; nothing once it is void. Locks the revisions."""
     revisions = lock_revisions(connection, invoice_id)
+    if revisions[-1]["status"] == InvoiceStatus.VOID.value:
+        return Money.zero(revisions[-1]["currency"])
     ids = [revision["invoice_id"] for revision in revisions]
     booked = select(func.coalesce(func.sum(credits.c.amount_minor), 0)).where(credits.c.invoice_id.in_(ids))
     given = int(connection.execute(booked).scalar_one())
@@ -124,6 +137,22 @@ def objection_to_sending(
     connection: Connection, effect: Effect, policy: CreditPolicy, now: datetime
 ) -> BillingFailure | None:
     """Why an `intended` credit may not leave after all, re-read right before it does; the tenant is locked."""
+    if missing := objection_to_approvals(connection, effect, policy, now):
+        return missing
+    amount = Money.model_validate(effect.request["amount"])
+    room = room_on_invoice(connection, effect.request["invoice_id"], approved_before(effect))
+    if amount > room:
+        return BillingFailure(
+            FailureCode.STALE_DECISION, f"{amount} is more than the {room} that can still be given back on the invoice"
+        )
+    return None
+
+
+def objection_to_approvals(
+    connection: Connection, effect: Effect, policy: CreditPolicy, now: datetime
+) -> BillingFailure | None:
+    """Why what was approved does not cover the effect: it was changed, a signature is missing, or the tenant's credits
+    have outgrown the authority of those who signed (C8)."""
     amount = Money.model_validate(effect.request["amount"])
     if sha256_of(effect.request) != effect.request_sha256:
         return BillingFailure(FailureCode.NOT_APPROVED, f"{effect.op_key} was changed after it was frozen")
@@ -136,11 +165,6 @@ def objection_to_sending(
     if LADDER.index(needed) > LADDER.index(authority_of(answered)):
         return BillingFailure(
             FailureCode.STALE_DECISION, f"the tenant's recent credits now {sum_in_words(total)}, which needs {needed}"
-        )
-    room = room_on_invoice(connection, effect.request["invoice_id"], ahead)
-    if amount > room:
-        return BillingFailure(
-            FailureCode.STALE_DECISION, f"{amount} is more than the {room} that can still be given back on the invoice"
         )
     return None
 
@@ -167,6 +191,14 @@ def path_of(connection: Connection, op_key: str) -> tuple[Role, ...]:
     """The roles that must approve an effect, in order; empty: none."""
     path = connection.execute(select(effects.c.path).where(effects.c.op_key == op_key)).scalar_one()
     return tuple(Role(role) for role in path)
+
+
+def raised(path: Sequence[Role], amount: Money, given: Money | None, policy: CreditPolicy) -> tuple[Role, ...]:
+    """The path, raised to the role that `amount` needs together with what was `given`; None: nobody can add that up."""
+    needed = level_for(None if given is None else amount + given, policy)
+    if LADDER.index(needed) <= LADDER.index(authority_of(path)):
+        return tuple(path)
+    return (*(role for role in path if role not in LADDER), needed)
 
 
 def authority_of(roles: Collection[Role]) -> Role:

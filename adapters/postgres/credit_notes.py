@@ -27,7 +27,7 @@ def issue_credit_note(
     newest = read_invoice(connection, lock_revisions(connection, request.invoice_id)[-1]["invoice_id"])
     revision = restated(newest, request, now)
     number = _next_number(connection, f"CN-{now.year}")
-    note = f"Corrects {newest.number} by credit note {number} after dispute {request.ticket_id}."
+    note = f"Corrects {newest.number} by credit note {number} after {_cause(request)}."
     write_invoice(connection, revision, dispute_note=note)
     connection.execute(
         insert(credit_notes).values(
@@ -60,7 +60,7 @@ def restated(invoice: Invoice, request: CreditRequest, issued_at: datetime) -> I
     lines = [_corrected(line, corrections.get(line.number)) for line in invoice.lines]
     lines += [_true_up(_after(lines), added) for added in request.lines if added.is_new]
     by_lines = sum(line.credit_minor for line in request.lines)
-    lines += _adjustment(lines, by_lines - request.amount.minor, request.ticket_id)
+    lines += _adjustment(lines, by_lines - request.amount.minor, _cause(request))
     revision, total_minor = invoice.revision + 1, invoice.total_minor - request.amount.minor
     return Invoice(
         invoice_id=_suffixed(invoice.invoice_id, invoice.revision),
@@ -106,10 +106,15 @@ def _true_up(number: int, added: CorrectedLine) -> InvoiceLine:
     )
 
 
-def _adjustment(lines: Sequence[InvoiceLine], amount_minor: int, ticket_id: str) -> list[InvoiceLine]:
+def _cause(request: CreditRequest) -> str:
+    """What the documents say they were made for."""
+    return f"{'dispute' if request.resolution else 'correction'} {request.ticket_id}"
+
+
+def _adjustment(lines: Sequence[InvoiceLine], amount_minor: int, cause: str) -> list[InvoiceLine]:
     if not amount_minor:
         return []
-    words = f"Adjustment as decided in dispute {ticket_id}"
+    words = f"Adjustment as decided in {cause}"
     return [
         InvoiceLine(
             number=_after(lines),

@@ -12,10 +12,10 @@ from activities.ports import ProviderAnswer
 from adapters.postgres.credit_limits import (
     CreditWindow,
     approved_and_unbooked,
-    authority_of,
     given_besides_this_document,
     lock_tenant,
     path_of,
+    raised,
     room_on_invoice,
 )
 from adapters.postgres.credit_notes import documents_of, issue_credit_note
@@ -23,7 +23,7 @@ from adapters.postgres.effects import confirm_effect, read_effect
 from adapters.postgres.engine import transaction
 from adapters.postgres.tables import approvals, credits, effects
 from adapters.postgres.tables.effects import ApprovalState
-from billing.authority import LADDER, Role, level_for
+from billing.authority import Role
 from billing.corrections import CreditReceipt, CreditRequest, Destination, Proposal
 from billing.effects import EffectKind, EffectState
 from billing.failures import BillingFailure, FailureCode
@@ -68,7 +68,7 @@ class Credits:
             _no_more_than_was_billed(request, room_on_invoice(connection, request.invoice_id, approved_and_unbooked()))
             window = CreditWindow(policy.credits, self._now())
             given = window.given(connection, request.tenant_id, currency, approved_and_unbooked())
-            needed = tuple(path) if given == recently_credited else _raised(path, request.amount, given, policy.credits)
+            needed = tuple(path) if given == recently_credited else raised(path, request.amount, given, policy.credits)
             connection.execute(insert(effects).values(_proposed_row(request, needed, given, self._now())))
         return Proposal(request=request, request_sha256=request.sha256(), path=needed, recently_credited=given)
 
@@ -134,13 +134,6 @@ def _no_more_than_was_billed(request: CreditRequest, room: Money) -> None:
         raise BillingFailure(
             FailureCode.CONFLICT, f"amount {request.amount}: the invoice has {room} left that can be given back"
         )
-
-
-def _raised(path: Sequence[Role], amount: Money, given: Money | None, policy: CreditPolicy) -> tuple[Role, ...]:
-    needed = level_for(None if given is None else amount + given, policy)
-    if LADDER.index(needed) <= LADDER.index(authority_of(path)):
-        return tuple(path)
-    return (*(role for role in path if role not in LADDER), needed)
 
 
 def _proposed_row(

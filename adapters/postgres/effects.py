@@ -12,7 +12,8 @@ from sqlalchemy.dialects.postgresql import insert
 from activities.clock import Now, wall_clock
 from activities.ports import PolicyShelf, ProviderAnswer, Wire
 from adapters.postgres import invoice_pushes, sent_mail
-from adapters.postgres.credit_limits import lock_tenant, objection_to_sending
+from adapters.postgres.credit_limits import lock_tenant, objection_to_sending, path_of
+from adapters.postgres.document_changes import objection_to_changing
 from adapters.postgres.engine import transaction
 from adapters.postgres.tables import effects
 from adapters.postgres.tenants import Tenants
@@ -46,11 +47,12 @@ class Effects:
         return kept
 
     def claim(self, op_key: str) -> Effect:
-        """Also raises PROVIDER_REFUSED for a credit that the provider has refused already."""
+        """Also raises PROVIDER_REFUSED for what people approved and the provider has refused already."""
         with transaction(self._engine) as connection:
             effect = read_effect(connection, op_key)
-        if effect.kind is EffectKind.CREDIT and effect.tenant_id is not None:
-            return self._claim_credit(op_key, effect.tenant_id)
+            approved_by_people = is_approved_by_people(connection, effect)
+        if approved_by_people and effect.tenant_id is not None:
+            return self._claim_approved(op_key, effect.tenant_id)
         _may_be_sent(effect, NEVER_TO_BE_SENT)
         return effect
 
@@ -73,8 +75,8 @@ class Effects:
         invoice. A credit is confirmed by booking it."""
         with transaction(self._engine) as connection:
             effect = read_effect(connection, op_key, lock=True)
-            if effect.kind is EffectKind.CREDIT:
-                raise BillingFailure(FailureCode.INVALID, f"{op_key}: a credit is confirmed by booking it")
+            if is_approved_by_people(connection, effect):
+                raise BillingFailure(FailureCode.INVALID, f"{op_key}: it is confirmed by booking it")
             confirmed = confirm_effect(connection, effect, answer)
             if effect.kind is EffectKind.LETTER:
                 sent_mail.left(connection, confirmed, self._now())
@@ -112,7 +114,7 @@ class Effects:
                 why=None,
             )
 
-    def _claim_credit(self, op_key: str, tenant_id: str) -> Effect:
+    def _claim_approved(self, op_key: str, tenant_id: str) -> Effect:
         limits = self._policies.in_force(self._tenants.find(tenant_id)).credits
         with transaction(self._engine) as connection:
             # Waits for whoever books or approves for this tenant, so that the sums cannot grow meanwhile.
@@ -121,10 +123,19 @@ class Effects:
             _not_refused(connection, effect)
             _may_be_sent(effect, NEVER_TO_BE_SENT)
             if effect.state is EffectState.INTENDED:
-                objection = objection_to_sending(connection, effect, limits, self._now())
+                asked = objection_to_sending if effect.kind is EffectKind.CREDIT else objection_to_changing
+                objection = asked(connection, effect, limits, self._now())
                 if objection is not None:
                     raise objection
         return effect
+
+
+def is_approved_by_people(connection: Connection, effect: Effect) -> bool:
+    """Whether limits and signatures stand between the effect and its sending: every credit, and what corrects an invoice
+    on somebody's order. A duplicate that is voided is not, it is nobody's invoice."""
+    if effect.kind is EffectKind.INVOICE_CORRECTION:
+        return bool(path_of(connection, effect.op_key))
+    return effect.kind is EffectKind.CREDIT
 
 
 def read_effect(connection: Connection, op_key: str, *, lock: bool = False) -> Effect:

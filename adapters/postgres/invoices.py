@@ -40,19 +40,40 @@ class Invoices:
 
     def named(self, name: str) -> Invoice:
         """The document with this id, else with this number printed on it; raises NOT_FOUND."""
-        called_so = (
-            select(invoices.c.invoice_id)
-            .where(or_(invoices.c.invoice_id == name, invoices.c.number == name))
-            .order_by((invoices.c.invoice_id == name).desc())
-            .limit(1)
-        )
         with transaction(self._engine) as connection:
-            return read_invoice(connection, connection.execute(called_so).scalar() or name)
+            return read_invoice(connection, document_called(connection, name) or name)
 
     def issue(self, invoice: Invoice) -> None:
         """Write a document with its lines; CONFLICT when its number or its period and revision are taken."""
         with transaction(self._engine) as connection:
             write_invoice(connection, invoice)
+
+
+def document_called(connection: Connection, name: str) -> str | None:
+    """The id of the issued document with this id, else with this number printed on it; None without one."""
+    called_so = (
+        select(invoices.c.invoice_id)
+        .where(or_(invoices.c.invoice_id == name, invoices.c.number == name), invoices.c.number.is_not(None))
+        .order_by((invoices.c.invoice_id == name).desc())
+        .limit(1)
+    )
+    return connection.execute(called_so).scalar()
+
+
+def newest_revision(connection: Connection, invoice_id: str) -> str:
+    """The id of the document's newest issued revision; raises NOT_FOUND."""
+    this, other = invoices.alias("this"), invoices.alias("other")
+    newest = (
+        select(other.c.invoice_id)
+        .join(this, (this.c.tenant_id == other.c.tenant_id) & (this.c.period == other.c.period))
+        .where(this.c.invoice_id == invoice_id, this.c.kind == other.c.kind, other.c.number.is_not(None))
+        .order_by(other.c.revision.desc())
+        .limit(1)
+    )
+    found: str | None = connection.execute(newest).scalar()
+    if found is None:
+        raise BillingFailure(FailureCode.NOT_FOUND, f"there is no invoice {invoice_id}")
+    return found
 
 
 def read_invoice(connection: Connection, invoice_id: str) -> Invoice:

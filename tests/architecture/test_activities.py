@@ -39,5 +39,5 @@ async def test_only_stripe_calls_run_on_the_payments_lane(temporal_environment: 
         settings = lane.config(active_config=True)
 
     assert settings["task_queue"] == lane_queue(QUEUE, MONEY.lane)
-    assert [one.name for one in definitions(settings["activities"])] == ["issue_credit"]
+    assert [one.name for one in definitions(settings["activities"])] == ["issue_credit", "carry_out_correction"]
     assert settings["max_task_queue_activities_per_second"] == worker.SANDBOX_RATES.payments_a_second

@@ -17,7 +17,7 @@ _WAITING = text("""
     select credit.credit_id, credit.tenant_id, credit.currency,
         credit.amount_minor - coalesce(sum(used.amount_minor), 0) as left_minor
     from credits as credit
-    left join credit_applications as used on used.credit_id = credit.credit_id
+    left join credit_applications as used on used.credit_id = credit.credit_id and used.handed_back_at is null
     where credit.tenant_id between :first and :last and credit.destination = 'next_invoice'
     group by credit.credit_id
     having credit.amount_minor > coalesce(sum(used.amount_minor), 0)

@@ -17,6 +17,7 @@ from adapters.postgres.tables.cases import (
     ticket_notes,
 )
 from adapters.postgres.tables.columns import metadata
+from adapters.postgres.tables.corrections import invoice_corrections
 from adapters.postgres.tables.decisions import decisions, decisions_head
 from adapters.postgres.tables.dictionaries import contract_terms, parties, prices
 from adapters.postgres.tables.documents import (
@@ -66,6 +67,7 @@ __all__ = [
     "finding_rows",
     "findings",
     "holds",
+    "invoice_corrections",
     "invoice_documents",
     "invoice_lines",
     "invoices",

@@ -118,7 +118,8 @@ invoice_lines = Table(
     CheckConstraint("kind <> 'late_usage' or meter is not null", name="usage_names_its_meter"),
 )
 
-# Credits to the next invoice, taken off what is due when that invoice is finalised; its total stays.
+# Credits to the next invoice, taken off what is due when that invoice is finalised; its total stays. Once the invoice is
+# void its credits are handed back: they wait for the next one again.
 credit_applications = Table(
     "credit_applications",
     metadata,
@@ -126,6 +127,7 @@ credit_applications = Table(
     Column("invoice_id", ForeignKey("invoices.invoice_id"), nullable=False, index=True),
     minor("amount_minor"),
     moment("applied_at", server_default=func.now()),
+    moment("handed_back_at", nullable=True),
     PrimaryKeyConstraint("credit_id", "invoice_id"),
     CheckConstraint("amount_minor > 0", name="gives_something_back"),
 )
@@ -143,7 +145,8 @@ credits = Table(
     words("step"),
     words("created_by"),
     moment("created_at", server_default=func.now()),
-    Column("case_id", ForeignKey("disputes.case_id"), nullable=False),
+    # Of a dispute or of an invoice correction.
+    words("case_id"),
     Column("invoice_id", ForeignKey("invoices.invoice_id"), nullable=False, index=True),
     words("destination"),
     Column("goodwill", Boolean, nullable=False),

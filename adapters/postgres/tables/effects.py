@@ -66,6 +66,7 @@ effects = Table(
     Column("outcome", Json),
     Column("why", Text),
     Index("ix_effects_tenant", "tenant_id", "intended_at", postgresql_where=text("kind = 'credit'")),
+    Index("ix_effects_corrections", "tenant_id", postgresql_where=text("kind = 'invoice_correction'")),
     one_of("kind", EffectKind),
     one_of("state", EffectState),
     CheckConstraint("(kind = 'credit') = (amount_minor is not null and currency is not null)", name="credit_amount"),
