@@ -7,6 +7,7 @@ from typing import Any
 from activities.approvals import Approvals
 from activities.clock import Now, wall_clock
 from activities.closing import ClosingDesk
+from activities.correction_letters import CorrectionLetters
 from activities.credits import Credits
 from activities.documents import Documents
 from activities.intake import Intake
@@ -116,7 +117,10 @@ def activities(ports: Ports) -> dict[str, list[Activity]]:
     on_runs += [comparing.open, comparing.close]
     bulk += [comparing.read, comparing.compare]
     correcting = _correcting(ports)
-    on_cases += [correcting.open, correcting.propose, correcting.close]
+    telling = CorrectionLetters(
+        Letters(ports.postman, ports.effects, ports.operators, ports.now), ports.tenants, ports.press
+    )
+    on_cases += [correcting.open, correcting.propose, correcting.close, telling.tell]
     payments += [correcting.carry_out]
     usage = UsageChecks(ports.rollups, ports.usage, USAGE_INTAKE)
     bulk += [usage.bring_up_to_date, usage.validate]

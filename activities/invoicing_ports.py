@@ -134,6 +134,10 @@ class DocumentPress(Protocol):
     def print(self, run_id: str, batch: Shard, heartbeat: Heartbeat) -> BatchResult:
         """Print each document of the batch that is not printed yet, and keep its hash."""
 
+    def pdf(self, name: str) -> tuple[str, str, bytes]:
+        """Number, SHA-256 and bytes of a document by its number, or of an invoice by its id; printed now if it never was.
+        Raises NOT_FOUND."""
+
 
 class InvoiceCourier(Protocol):
     """Documents by email."""

@@ -25,6 +25,7 @@ from tests.emails.samples import CURRENCY, READERS, letter, payloads
 TEMPLATES = {payload.model_fields["template"].default for payload in get_args(get_args(Payload)[0])}
 TO_CUSTOMERS = {
     "dispute_acknowledged", "dispute_update", "customer_asked", "dispute_resolved", "dispute_closed", "invoice_issued",
+    "invoice_corrected", "invoice_voided",
 }  # fmt: skip
 SAMPLES = [(name, locale) for locale in CURRENCY for name in payloads("USD")]
 WRITTEN = dict(letters_as_files())
@@ -115,6 +116,7 @@ LOOK = {
     "reconciliation_differs": "reconciliation show 2026-10/2026-11-21",
     "duplicates_found": "reconciliation show 2026-10/2026-11-21",
     "reconciliation_not_finished": "reconcile --period 2026-10",
+    "invoice_written_off": "invoice show MSC-2026-000417",
     "usage_to_look_at.failed": "usage validate",
     "usage_to_look_at": "usage quarantine list",
 }
