@@ -117,9 +117,10 @@ class InvoiceCorrections:
 
         Raises INVALID, with what to do instead, when it cannot be done as the invoice stands now.
         """
-        order, invoice = step.opened.order, self.invoices.get(step.opened.invoice_id)
-        if step.revision > 1:
-            self.credits.withdraw(order.op_key(step.revision - 1), f"replaced by {order.op_key(step.revision)}")
+        order, invoice = step.opened.order, self.book.newest(step.opened.invoice_id)
+        before = order.op_key(step.revision - 1)
+        if self.book.proposed(before):
+            self.credits.withdraw(before, f"replaced by {order.op_key(step.revision)}")
         standing = self.provider.standing(invoice)
         try:
             if order.deed is Deed.CREDIT:
@@ -166,6 +167,12 @@ class InvoiceCorrections:
 
     def _request(self, step: CorrectionStep, invoice: Invoice, standing: InvoiceStanding) -> CreditRequest:
         order = step.opened.order
+        if order.lines and invoice.invoice_id != step.opened.invoice_id:
+            raise BillingFailure(
+                FailureCode.INVALID,
+                f"invoice {step.opened.number} was corrected meanwhile: order the lines of its newest revision "
+                f"{invoice.number}",
+            )
         contract = contract_for(self.tenants, self._tenant(invoice.tenant_id), invoice.period) if order.lines else None
         left = invoice.total - self.credits.already_credited(invoice.invoice_id)
         return rules.credit_request(order, step.revision, invoice, contract, standing, left, step.opened.policy.credits)

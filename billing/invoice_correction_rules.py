@@ -113,7 +113,7 @@ def credit_request(
             f"with these lines the invoice comes to {-amount} more: what was billed too little is no correction; bill it "
             "on the next invoice"
         )
-    payback = payback_of(order, min(amount, max(left, standing.creditable)), policy)
+    payback = payback_of(order, min(amount, left), policy)
     room = left if payback is Payback.NEXT_INVOICE else min(left, standing.creditable)
     if amount > room and (order.amount or not room.minor > 0):
         raise _invalid(f"amount {amount}: invoice {invoice.number} has {room} left that can be given back")
@@ -178,7 +178,6 @@ def change_in_words(change: StatusChange, invoice: Invoice) -> tuple[str, ...]:
     if invoice.applied_credit_minor:
         back = Money(minor=invoice.applied_credit_minor, currency=invoice.currency)
         told.append(f"{back} of earlier credits was applied to it and waits for the next invoice again.")
-    told.append(f"{change.period} can be billed again by a run for those who were left out.")
     return tuple(told)
 
 

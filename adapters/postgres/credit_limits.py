@@ -14,12 +14,13 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Connection, Row, and_, func, or_, select, tuple_, union_all
 
 from adapters import operator_keys
+from adapters.postgres.corrected_lines import moved_meanwhile
 from adapters.postgres.invoices import lock_revisions
 from adapters.postgres.tables import approvals, credit_notes, credits, effects, invoices, operators, tenants
 from adapters.postgres.tables.effects import ApprovalState
 from billing.authority import LADDER, Role, level_for, sum_in_words
 from billing.cases import SignedDecision, Verdict
-from billing.corrections import sha256_of
+from billing.corrections import CreditRequest, sha256_of
 from billing.effects import Effect, EffectKind, EffectState
 from billing.failures import BillingFailure, FailureCode
 from billing.invoice_corrections import Deed
@@ -145,7 +146,8 @@ def objection_to_sending(
         return BillingFailure(
             FailureCode.STALE_DECISION, f"{amount} is more than the {room} that can still be given back on the invoice"
         )
-    return None
+    moved = moved_meanwhile(connection, CreditRequest.model_validate(effect.request), approved_before(effect))
+    return BillingFailure(FailureCode.STALE_DECISION, moved) if moved else None
 
 
 def objection_to_approvals(

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, insert, select, update
 
 from activities.clock import Now, wall_clock
 from activities.ports import ProviderAnswer
+from adapters.postgres.corrected_lines import moved_meanwhile
 from adapters.postgres.credit_limits import (
     CreditWindow,
     approved_and_unbooked,
@@ -66,6 +67,8 @@ class Credits:
                     FailureCode.INVALID, f"amount {request.amount}: {request.tenant_id} is billed in {currency}"
                 )
             _no_more_than_was_billed(request, room_on_invoice(connection, request.invoice_id, approved_and_unbooked()))
+            if moved := moved_meanwhile(connection, request, approved_and_unbooked()):
+                raise BillingFailure(FailureCode.CONFLICT, moved)
             window = CreditWindow(policy.credits, self._now())
             given = window.given(connection, request.tenant_id, currency, approved_and_unbooked())
             needed = tuple(path) if given == recently_credited else raised(path, request.amount, given, policy.credits)
