@@ -10,7 +10,8 @@ from xml.sax.saxutils import escape
 
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
-from reportlab.pdfbase.ttfonts import TTFont
+
+from adapters.pdf.kept_fonts import KeptFont
 
 _EAST_ASIAN = "HeiseiKakuGo-W5"
 
@@ -29,27 +30,32 @@ def faces() -> Faces:
     if spec is None or not spec.submodule_search_locations:
         raise RuntimeError("the package font-source-sans-pro is not installed: install the requirements again")
     files = Path(spec.submodule_search_locations[0]) / "files"
-    pdfmetrics.registerFont(TTFont("Text", files / "SourceSansPro-Regular.ttf"))
-    pdfmetrics.registerFont(TTFont("Text-Bold", files / "SourceSansPro-Semibold.ttf"))
+    pdfmetrics.registerFont(KeptFont("Text", files / "SourceSansPro-Regular.ttf"))
+    pdfmetrics.registerFont(KeptFont("Text-Bold", files / "SourceSansPro-Semibold.ttf"))
     pdfmetrics.registerFont(UnicodeCIDFont(_EAST_ASIAN))
     return Faces("Text", "Text-Bold")
 
 
+@cache
+def _characters(face: str) -> frozenset[str]:
+    """The characters that a registered face has a glyph for."""
+    return frozenset(map(chr, pdfmetrics.getFont(face).face.charToGlyph))
+
+
 def knows(text: str, face: str) -> bool:
     """Whether `face` has a glyph for every character."""
-    known = pdfmetrics.getFont(face).face.charToGlyph
-    return all(ord(character) in known for character in text)
+    return _characters(face).issuperset(text)
 
 
 def set_in_known_glyphs(text: str, face: str) -> str:
     """Text as paragraph markup: safe, and in the East Asian face where `face` has no glyph."""
     if knows(text, face):
         return escape(text)
-    known = pdfmetrics.getFont(face).face.charToGlyph
+    known = _characters(face)
     runs: list[str] = []
     run, foreign = "", False
     for character in text:
-        if (ord(character) not in known) != foreign:
+        if (character not in known) != foreign:
             runs.append(_run(run, foreign=foreign))
             run, foreign = "", not foreign
         run += character

@@ -37,6 +37,8 @@ class Styles(NamedTuple):
     head_figure: ParagraphStyle
     title: ParagraphStyle
     due: ParagraphStyle
+    foot: ParagraphStyle
+    foot_figure: ParagraphStyle
 
 
 @cache
@@ -46,6 +48,7 @@ def styles() -> Styles:
     text = ParagraphStyle("text", fontName=face.regular, fontSize=9.2, leading=12.4, textColor=INK, splitLongWords=1)
     quiet = ParagraphStyle("quiet", text, fontSize=8, leading=10.6, textColor=QUIET)
     figure = ParagraphStyle("figure", text, alignment=TA_RIGHT)
+    foot = ParagraphStyle("foot", quiet, fontSize=7.5, leading=9)
     return Styles(
         text=text,
         bold=ParagraphStyle("bold", text, fontName=face.bold),
@@ -56,4 +59,6 @@ def styles() -> Styles:
         head_figure=ParagraphStyle("head_figure", quiet, fontName=face.bold, alignment=TA_RIGHT),
         title=ParagraphStyle("title", text, fontName=face.bold, fontSize=22, leading=26, textColor=ACCENT),
         due=ParagraphStyle("due", figure, fontName=face.bold, fontSize=12, leading=16),
+        foot=foot,
+        foot_figure=ParagraphStyle("foot_figure", foot, alignment=TA_RIGHT),
     )

@@ -7,12 +7,14 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 
 import pytest
 
 from adapters.pdf import print_pdf
 from adapters.pdf.wording import Wording
-from billing.documents import PrintedDocument
+from billing.documents import PriceStep, PrintedDocument
 from tests.adapters.pdf.samples import credit_note, invoice, long_invoice, yen_invoice
 
 IN_ANOTHER_PROCESS = """
@@ -42,6 +44,26 @@ def test_the_same_document_is_the_same_file_whenever_and_wherever_it_is_printed(
     assert elsewhere.stdout.strip() == here
 
 
+def test_what_was_printed_before_leaves_no_trace_in_a_file() -> None:
+    first = print_pdf(invoice())
+
+    for other in (credit_note(), yen_invoice(), invoice("ja-JP"), invoice("fr-FR")):
+        print_pdf(other)
+    again = print_pdf(invoice())
+
+    assert again == first
+
+
+def test_documents_printed_at_the_same_moment_are_those_that_were_printed_alone() -> None:
+    documents = [invoice(), credit_note(), yen_invoice(), long_invoice(30)] * 4
+    alone = [print_pdf(document) for document in documents]
+
+    with ThreadPoolExecutor(4) as presses:
+        together = list(presses.map(print_pdf, documents))
+
+    assert together == alone
+
+
 def test_another_amount_is_another_file() -> None:
     document = invoice()
     changed = document.lines[0].model_copy(update={"amount_minor": document.lines[0].amount_minor + 1})
@@ -56,6 +78,24 @@ def test_an_invoice_of_many_lines_goes_on_over_the_page(lines: int, expected: in
     pdf = print_pdf(long_invoice(lines))
 
     assert pages(pdf) == expected
+
+
+def test_a_line_longer_than_a_page_goes_on_over_the_next() -> None:
+    steps = tuple(PriceStep(quantity=Decimal(number), unit_amount=Decimal(2)) for number in range(1, 201))
+    tiered = invoice().lines[1].model_copy(update={"steps": steps})
+
+    pdf = print_pdf(invoice().model_copy(update={"lines": (tiered,)}))
+
+    assert pages(pdf) == 5
+
+
+def test_sums_that_do_not_fit_are_all_on_the_next_page() -> None:
+    whole = [
+        pages(print_pdf(long_invoice(lines).model_copy(update={"sums": invoice().sums}))) for lines in range(8, 16)
+    ]
+
+    assert sorted(set(whole)) == [1, 2]
+    assert whole == sorted(whole)
 
 
 @pytest.mark.parametrize("document", [invoice(), yen_invoice(), credit_note()], ids=lambda document: document.kind)
