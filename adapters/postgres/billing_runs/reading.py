@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 
 from adapters.postgres.billing_runs.calendar import Calendar
-from adapters.postgres.billing_runs.planning import in_index_order
+from adapters.postgres.billing_runs.planning import found_by_index
 from adapters.postgres.billing_runs.register import Run
 from billing.month_end import Shard
 
@@ -145,7 +145,7 @@ def read_usage(connection: Connection, accounts: Sequence[Account], calendar: Ca
     """Millionths of a unit by tenant and meter, from the roll-ups: one statement for each anchor day in the shard."""
     usage: defaultdict[str, Usage] = defaultdict(dict)
     by_anchor = sorted(accounts, key=attrgetter("anchor_day"))
-    with in_index_order(connection):
+    with found_by_index(connection):
         for anchor_day, group in groupby(by_anchor, key=attrgetter("anchor_day")):
             days = calendar.days[anchor_day - 1]
             tenants = [account.tenant_id for account in group]
