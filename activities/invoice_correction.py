@@ -23,9 +23,11 @@ from activities.ports import (
 from billing import correction_preview
 from billing import invoice_correction_rules as rules
 from billing.authority import MAY_CORRECT_INVOICES, Role, level_for
+from billing.contracts import Contract
 from billing.corrections import CreditRequest
 from billing.effects import Effect, EffectKind
 from billing.failures import BillingFailure, FailureCode
+from billing.invoice_correction_lines import doubts
 from billing.invoice_corrections import (
     CorrectionOrder,
     CorrectionReceipt,
@@ -153,19 +155,31 @@ class InvoiceCorrections:
     ) -> ProposalOfCorrection:
         policy = step.opened.policy
         frozen = self.book.proposed(step.opened.order.op_key(step.revision))
-        request = CreditRequest.model_validate(frozen.request) if frozen else self._request(step, invoice, standing)
+        contract = self._contract(step, invoice)
+        request = (
+            CreditRequest.model_validate(frozen.request) if frozen else self._request(step, invoice, contract, standing)
+        )
         recently = self.credits.recently_credited(invoice.tenant_id, invoice.currency, policy.credits)
         proposal = self.credits.propose(request, _path(request.amount, recently, policy), recently, policy)
         return ProposalOfCorrection(
             op_key=request.op_key,
             amount=request.amount,
             path=proposal.path,
-            statements=rules.credit_in_words(request, invoice, standing),
+            statements=rules.credit_in_words(request, invoice, standing)
+            + (doubts(invoice, contract) if contract else ()),
             preview=correction_preview.of_credit(request, standing),
             recently_credited=proposal.recently_credited,
         )
 
-    def _request(self, step: CorrectionStep, invoice: Invoice, standing: InvoiceStanding) -> CreditRequest:
+    def _contract(self, step: CorrectionStep, invoice: Invoice) -> Contract | None:
+        """What lines are rated again with."""
+        if not step.opened.order.lines:
+            return None
+        return contract_for(self.tenants, self._tenant(invoice.tenant_id), invoice.period)
+
+    def _request(
+        self, step: CorrectionStep, invoice: Invoice, contract: Contract | None, standing: InvoiceStanding
+    ) -> CreditRequest:
         order = step.opened.order
         if order.lines and invoice.invoice_id != step.opened.invoice_id:
             raise BillingFailure(
@@ -173,7 +187,6 @@ class InvoiceCorrections:
                 f"invoice {step.opened.number} was corrected meanwhile: order the lines of its newest revision "
                 f"{invoice.number}",
             )
-        contract = contract_for(self.tenants, self._tenant(invoice.tenant_id), invoice.period) if order.lines else None
         left = invoice.total - self.credits.already_credited(invoice.invoice_id)
         return rules.credit_request(order, step.revision, invoice, contract, standing, left, step.opened.policy.credits)
 

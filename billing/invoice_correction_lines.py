@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import NamedTuple
 
 from billing.consequences import Consequences
 from billing.contracts import Contract
@@ -28,21 +27,11 @@ _FOLLOWS = {
 }
 
 
-class Restated(NamedTuple):
-    """The lines as they should have been, first those that were fixed, then what follows from them; and what a person
-    should know before approving it."""
+def restated(fixes: Sequence[LineFix], invoice: Invoice, contract: Contract) -> tuple[CorrectedLine, ...]:
+    """The lines as they should have been: those that were fixed, then what follows from them and is not as billed.
 
-    lines: tuple[CorrectedLine, ...]
-    doubts: tuple[str, ...]
-
-    @property
-    def credit_minor(self) -> int:
-        """What the invoice comes to less, in minor units; negative when it comes to more."""
-        return sum(line.credit_minor for line in self.lines)
-
-
-def restated(fixes: Sequence[LineFix], invoice: Invoice, contract: Contract) -> Restated:
-    """Put the lines right and let minimum, discounts and tax follow. Raises INVALID, naming the line."""
+    Raises INVALID, naming the line.
+    """
     by_number = {line.number: line for line in invoice.lines}
     fixed = [_fixed(fix, _line(fix, by_number, invoice), invoice, contract) for fix in fixes]
     consequences = Consequences(invoice, contract.terms)
@@ -50,8 +39,12 @@ def restated(fixes: Sequence[LineFix], invoice: Invoice, contract: Contract) -> 
     changed = [
         _followed(consequences.line(number), correct_minor) for number, correct_minor in sorted(following.items())
     ]
-    lines = (*fixed, *(line for line in changed if line.credit_minor))
-    return Restated(lines=lines, doubts=tuple(consequences.doubts()))
+    return (*fixed, *(line for line in changed if line.credit_minor))
+
+
+def doubts(invoice: Invoice, contract: Contract) -> tuple[str, ...]:
+    """What a person should know before approving it: lines that were billed otherwise than their charges make of them."""
+    return tuple(Consequences(invoice, contract.terms).doubts())
 
 
 def in_words(lines: Iterable[CorrectedLine], invoice: Invoice) -> tuple[str, ...]:

@@ -104,7 +104,7 @@ def credit_request(
     What was worked out from lines is cut to what is left; an amount that exceeds it is refused. Raises INVALID.
     """
     _may(Deed.CREDIT, invoice, standing)
-    lines = restated(order.lines, invoice, contract).lines if order.lines and contract else ()
+    lines = restated(order.lines, invoice, contract) if order.lines and contract else ()
     amount = order.amount or Money(minor=sum(line.credit_minor for line in lines), currency=invoice.currency)
     if amount.currency != invoice.currency:
         raise _invalid(f"amount {amount}: invoice {invoice.number} is in {invoice.currency}")
@@ -158,6 +158,8 @@ def status_change(order: CorrectionOrder, revision: int, invoice: Invoice, stand
 def credit_in_words(request: CreditRequest, invoice: Invoice, standing: InvoiceStanding) -> tuple[str, ...]:
     """What a credit will do, a sentence each, for whoever approves it."""
     told = list(in_words(request.lines, invoice))
+    if request.lines and sum(line.credit_minor for line in request.lines) > request.amount.minor:
+        told.append(f"That is more than the {request.amount} which can still be given back, so it is cut to that.")
     if request.payback is Payback.NEXT_INVOICE:
         return (*told, f"{request.amount} is taken off the next invoice; invoice {invoice.number} stays as it is.")
     shares = shares_of(request.amount, Payback.BALANCE, standing)

@@ -62,6 +62,8 @@ class StripeProvider:
     def send(self, wire: Wire, idempotency_key: str) -> ProviderAnswer:
         """See the port."""
         with told_by(failure_of_sending):
+            if wire.call in status_changes.CHANGES:
+                return _answer(status_changes.changed(self._client, wire, idempotency_key))
             return self._post(wire, {"idempotency_key": idempotency_key})
 
     def find(self, wire: Wire, op_key: str) -> ProviderAnswer | None:
@@ -80,8 +82,6 @@ class StripeProvider:
             case wires.BALANCE_TRANSACTION:
                 customer, entry = _entry(wire)
                 return _answer(self._client.v1.customers.balance_transactions.create(customer, entry, options))
-            case invoice_wires.VOID | invoice_wires.WRITE_OFF:
-                return _answer(status_changes.changed(self._client, wire, options["idempotency_key"]))
             case _:
                 raise _unknown_call(wire)
 

@@ -39,6 +39,10 @@ class Books(ABC):
         """The op_key and amount (minor units, positive) of every credit there is."""
 
     @abstractmethod
+    def pay(self) -> None:
+        """The customer pays the whole invoice by card."""
+
+    @abstractmethod
     def fail_next(self, code: FailureCode, *, commits: bool = False) -> None:
         """Have the next request end that way, whether or not the credit comes about."""
 
@@ -55,6 +59,9 @@ class FakeBooks(Books):
 
     def credited(self) -> list[tuple[str, int]]:
         return [(credit.op_key, credit.amount.minor) for credit in self.fake.credits]
+
+    def pay(self) -> None:
+        self.fake.amount_remaining[str(self.invoice.provider_invoice_id)] = 0
 
     def fail_next(self, code: FailureCode, *, commits: bool = False) -> None:
         self.fake.fail_next(code, commits=commits)
@@ -92,6 +99,14 @@ class RealBooks(Books):
         found = [(entry.to_dict(), -entry.amount) for entry in entries.data if entry.credit_note is None]
         found += [(note.to_dict(), note.amount) for note in notes.data]
         return [(fields["metadata"]["op_key"], minor) for fields, minor in found]
+
+    def refunded(self) -> int:
+        """What went back to the card, in minor units."""
+        charges = self.client.v1.charges.list({"customer": str(self.tenant.provider_customer_id)})
+        return sum(charge.amount_refunded for charge in charges.data)
+
+    def pay(self) -> None:
+        self.client.v1.invoices.pay(str(self.invoice.provider_invoice_id))
 
     def fail_next(self, code: FailureCode, *, commits: bool = False) -> None:
         kind, stored = _FAULTS[code, commits]

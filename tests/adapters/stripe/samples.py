@@ -8,8 +8,10 @@ from decimal import Decimal
 from billing.corrections import CreditRequest, Destination
 from billing.disputes import Category, Resolution
 from billing.effects import Effect, EffectKind, EffectState
+from billing.invoice_corrections import Deed, StatusChange
 from billing.invoices import Invoice, InvoiceLine, InvoiceStatus
 from billing.money import Money
+from billing.policy.credits import Payback
 from billing.tenants import Tenant, Tier
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -51,6 +53,7 @@ def a_request(
     currency: str = "USD",
     category: Category = Category.USAGE_CALCULATION,
     reason: str = "Usage dispute resolution - 1,204 calls were counted twice",
+    payback: Payback = Payback.BALANCE,
 ) -> CreditRequest:
     return CreditRequest(
         op_key=f"dispute/{ticket}/credit/r1.1",
@@ -66,6 +69,36 @@ def a_request(
         resolution=Resolution.CUSTOMER_CORRECT,
         reason=reason,
         requested_by="runbook",
+        payback=payback,
+    )
+
+
+def a_change(deed: Deed, minor: int = 100_00) -> StatusChange:
+    case = "correction/INV-2026-000123/k-0a1b2c3d"
+    return StatusChange(
+        op_key=f"{case}/{deed}/1",
+        case_id=case,
+        invoice_id="inv-1",
+        number="INV-2026-000123",
+        tenant_id="acme",
+        period="2026-10",
+        deed=deed,
+        amount=Money(minor=minor, currency="USD"),
+        reason="made out to the wrong company",
+        requested_by="finance-1@ops.example",
+    )
+
+
+def a_changing_effect(change: StatusChange) -> Effect:
+    return Effect(
+        op_key=change.op_key,
+        kind=EffectKind.INVOICE_CORRECTION,
+        case_id=change.case_id,
+        tenant_id=change.tenant_id,
+        state=EffectState.INTENDED,
+        request=change.model_dump(mode="json"),
+        request_sha256=change.sha256(),
+        intended_at=NOW,
     )
 
 
