@@ -35,12 +35,14 @@ from billing.corrections import CreditReceipt
 from billing.disputes import case_id
 from billing.failures import FailureCode
 from workflows.blocks.approval import ApprovalGate
+from workflows.blocks.attempts import Attempts
 from workflows.blocks.case import Case
 from workflows.blocks.clock import SlaClocks
 from workflows.blocks.customer import CustomerDialogue, Heard
 from workflows.blocks.steps import RECORD, step
 from workflows.blocks.story import as_markdown
 
+_DE_ESCALATE = "take an escalation back"
 _PAST = {Verdict.APPROVE: "approved", Verdict.REJECT: "rejected"}
 
 
@@ -55,6 +57,7 @@ class DisputeDesk(Case):
         self.clocks = SlaClocks((), BusinessCalendar.without_holidays("UTC"))
         self.customer = CustomerDialogue()
         self.gate = ApprovalGate(case_id(opening.ticket.ticket_id))
+        self.attempts = Attempts()
         self.assessment: AssessmentSummary | None = None
         self.proposed: Proposed | None = None
         self.receipt: CreditReceipt | None = None
@@ -104,8 +107,11 @@ class DisputeDesk(Case):
     @workflow.update(description="Resolve by a person's judgement in place of the computed proposal")
     async def judge(self, judgement: Judgement) -> str:
         check = self.order(judgement)
-        if problem := await step(Credits.check, check, allowance=RECORD, summary=f"check what {judgement.by} judged"):
-            raise ApplicationError(problem, type=FailureCode.INVALID, non_retryable=True)
+        with self.attempts.counted("judge"):
+            if problem := await step(
+                Credits.check, check, allowance=RECORD, summary=f"check what {judgement.by} judged"
+            ):
+                raise ApplicationError(problem, type=FailureCode.INVALID, non_retryable=True)
         if self.stuck and self.proposed and self.proposed.proposal:
             retraction = Retraction(op_key=self.proposed.proposal.request.op_key, why=f"{judgement.by} judged anew")
             if await step(Credits.withdraw, retraction, allowance=RECORD, summary="take the stuck credit back"):
@@ -122,12 +128,14 @@ class DisputeDesk(Case):
             self._refuse_once_committed("judge")
         if self.assessment is None:
             raise ApplicationError("the evidence is not analysed yet: judge once it is", type=FailureCode.CONFLICT)
+        self.attempts.refuse_beyond(self.case.policy.approvals, "judge")
 
     @workflow.update(description="Take an escalation back; the case goes the ordinary way")
     async def de_escalate(self, order: DeEscalation) -> str:
-        permission = Permission(operator_id=order.by, roles=(Role.LEAD, Role.VP), deed="take an escalation back")
-        if problem := await step(Operators.objection, permission, allowance=RECORD, summary="check the permission"):
-            raise ApplicationError(problem, type=FailureCode.INVALID, non_retryable=True)
+        permission = Permission(operator_id=order.by, roles=(Role.LEAD, Role.VP), deed=_DE_ESCALATE)
+        with self.attempts.counted(permission.deed):
+            if problem := await step(Operators.objection, permission, allowance=RECORD, summary="check the permission"):
+                raise ApplicationError(problem, type=FailureCode.INVALID, non_retryable=True)
         self.escalated = False
         self.note(f"{order.by} took the escalation back: {order.reason}")
         return "no longer escalated"
@@ -136,6 +144,8 @@ class DisputeDesk(Case):
     def _may_de_escalate(self, order: DeEscalation) -> None:
         if not self.escalated:
             raise ApplicationError("the case is not escalated", type=FailureCode.CONFLICT)
+        if self.opened is not None:
+            self.attempts.refuse_beyond(self.case.policy.approvals, _DE_ESCALATE)
 
     @workflow.signal(description="A later case shows that this one is part of a pattern: it is escalated too")
     def joins_pattern(self, pattern: Pattern) -> None:

@@ -69,6 +69,8 @@ def test_who_must_agree() -> None:
         f"repeated every {words(waits.remind_every)}, climbs to the next role after {words(waits.escalate_after)}",
         f"expires after {words(waits.expire_after)}",
         f"After {waits.refusals_at_most} answers to one question",
+        f"After {waits.refusals_at_most} attempts to judge",
+        f"that did not pass within {words(waits.escalate_after)}",
         f"A credit above ${credits.corrected_invoice_above.major:.0f} makes",
         f"at most ${credits.goodwill_limit.major:.0f}, only when the bill is right",
     ]

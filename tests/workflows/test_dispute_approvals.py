@@ -21,6 +21,8 @@ from tests.fixtures.temporal import CaseClock
 from tests.workflows.office import CaseInHand, Office, an_office
 from workflows.dispute import Dispute
 
+FAIR = Judgement(by="agent-1", resolution=Resolution.PARTIAL, amount=Money.of("80.00", "USD"), reason="a fair part")
+
 
 async def test_more_than_five_hundred_dollars_wait_for_the_vp(office: Office) -> None:
     acme = office.world.tenant("acme", duplicated=5_001)
@@ -201,10 +203,34 @@ async def test_answers_that_do_not_count_cannot_grow_a_history_without_end(offic
     assert "3 answers" in str(refused.value.cause)
     assert "judge the case" in str(refused.value.cause)
     assert (await case.handle.fetch_history()).events[-1].event_id == before
-    await case.does(
-        Dispute.judge,
-        Judgement(by="agent-1", resolution=Resolution.PARTIAL, amount=Money.of("80.00", "USD"), reason="a fair part"),
-    )
+    await case.does(Dispute.judge, FAIR)
+    assert (await case.is_decided_by("lead-1", Verdict.APPROVE)).accepted
+    assert await case.ending() is Ending.PARTIALLY_CREDITED
+
+
+async def test_judgements_that_do_not_pass_cannot_grow_a_history_without_end(office: Office) -> None:
+    case = await takes_three_refusals(office)
+    for _ in range(3):
+        with pytest.raises(WorkflowUpdateFailedError):
+            await case.does(Dispute.judge, FAIR.model_copy(update={"by": "stranger-1"}))
+    before = (await case.handle.fetch_history()).events[-1].event_id
+
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await case.does(Dispute.judge, FAIR)
+
+    assert "3 attempts to judge did not pass" in str(refused.value.cause)
+    assert (await case.handle.fetch_history()).events[-1].event_id == before
+    await case.hours(24.5)
+    await case.does(Dispute.judge, FAIR)
+    assert (await case.is_decided_by("lead-1", Verdict.APPROVE)).accepted
+    assert await case.ending() is Ending.PARTIALLY_CREDITED
+
+
+async def test_a_judgement_that_passes_is_not_held_against_the_next(office: Office) -> None:
+    case = await takes_three_refusals(office)
+    for amount in ("80.00", "70.00", "60.00", "50.00"):
+        await case.does(Dispute.judge, FAIR.model_copy(update={"amount": Money.of(amount, "USD")}))
+
     assert (await case.is_decided_by("lead-1", Verdict.APPROVE)).accepted
     assert await case.ending() is Ending.PARTIALLY_CREDITED
 

@@ -73,7 +73,7 @@ async def test_a_credit_that_is_looked_up_later_is_looked_up_at_once_when_somebo
     office.provider.fail_next(FailureCode.PROVIDER_BUSY, times=150)
     case = await office.opens(office.world.tenant("acme", duplicated=480), disputed="48.00")
     for _ in range(4):
-        await case.hours(0.15)
+        await case.hours(0.13)
     assert any("looked up again" in line for line in await case.timeline())
     office.provider.recovers()
 
@@ -81,3 +81,18 @@ async def test_a_credit_that_is_looked_up_later_is_looked_up_at_once_when_somebo
 
     assert await case.ending() is Ending.CREDITED
     assert len(office.provider.credits) == 1
+
+
+async def test_a_credit_that_is_being_looked_up_needs_nobody_to_say_so(office: Office) -> None:
+    office.provider.fail_next(FailureCode.PROVIDER_BUSY, times=1_000)
+    case = await office.opens(office.world.tenant("acme", duplicated=480), disputed="48.00")
+    for _ in range(4):
+        await case.hours(0.15)
+    assert any("looked up again" in line for line in await case.timeline())
+
+    answer = await refusal(case)
+
+    assert "nothing was handed over" in answer
+    office.provider.recovers()
+    await case.hours(0.1)
+    assert await case.ending() is Ending.CREDITED
