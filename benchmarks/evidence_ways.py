@@ -16,7 +16,7 @@ from adapters.postgres.evidence.counting import gather_duplicates, gather_missin
 from adapters.postgres.evidence.day_totals import day_totals
 from adapters.postgres.evidence.export import export
 from adapters.postgres.evidence.fact_rows import open_fact_rows
-from adapters.postgres.evidence.files import Copy, CsvCopy, ParquetCopy
+from adapters.postgres.evidence.files import Copy, CsvCopy, NewFile, ParquetCopy
 from adapters.postgres.evidence.inquiry import Inquiry
 from adapters.postgres.evidence.pulse import Pulse
 from adapters.postgres.evidence.usage_files import RAW_EVENTS, USAGE_EVENTS
@@ -74,17 +74,20 @@ class Ways:
 
     def csv(self) -> None:
         """Our export into one CSV file."""
-        self._export("csv", lambda folder: [CsvCopy(folder, "events.csv")])
+        self._export("csv", lambda folder: [CsvCopy(NewFile(folder, "events.csv"))])
 
     def parquet(self) -> None:
         """Our export into one Parquet file, typed and compressed."""
-        self._export("parquet", lambda folder: [ParquetCopy(folder, "events.parquet", USAGE_EVENTS)])
+        self._export("parquet", lambda folder: [ParquetCopy(NewFile(folder, "events.parquet"), USAGE_EVENTS)])
 
     def csv_and_parquet(self) -> None:
         """Both files from one reading, as a case gets them."""
         self._export(
             "csv and parquet",
-            lambda folder: [CsvCopy(folder, "events.csv"), ParquetCopy(folder, "events.parquet", USAGE_EVENTS)],
+            lambda folder: [
+                CsvCopy(NewFile(folder, "events.csv")),
+                ParquetCopy(NewFile(folder, "events.parquet"), USAGE_EVENTS),
+            ],
         )
 
     def bare_roll_up(self) -> None:

@@ -4,6 +4,7 @@ Everything here is plain content in the order of the page. Amounts, quantities a
 locale only when the page is set, so the same document reads the same everywhere else.
 """
 
+import re
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -93,3 +94,8 @@ class PrintedDocument(_Printed):
     def money(self, minor: int) -> Money:
         """Minor units as an amount of this document."""
         return Money(minor=minor, currency=self.currency)
+
+
+def file_name(number: str) -> str:
+    """What a document's PDF is called: its number, with what not every file system takes replaced."""
+    return f"{re.sub(r'[^A-Za-z0-9._-]', '_', number)}.pdf"

@@ -54,7 +54,7 @@ class Sheet:
 
     def fits(self, height: float) -> bool:
         """Whether so much fits below what is there; an empty page takes whatever comes."""
-        return self.top - height >= BOTTOM or self.top == _TOP_EDGE
+        return bool(self.top - height >= BOTTOM or self.top == _TOP_EDGE)
 
     def turn(self) -> None:
         """Go on at the top of a new page."""

@@ -43,12 +43,19 @@ def sole_collector(engine: Engine, evidence_id: str) -> Iterator[None]:
 
 
 @contextmanager
-def snapshot(engine: Engine) -> Iterator[Connection]:
-    """One repeatable-read transaction with room for large sorts and long statements."""
+def long_reading(engine: Engine) -> Iterator[Connection]:
+    """One repeatable-read transaction with room for large sorts and long statements; raises what `transaction` does."""
     patience = f"{PATIENCE.total_seconds():.0f}s"
+    with transaction(engine.execution_options(isolation_level="REPEATABLE READ")) as connection:
+        connection.execute(_SETTINGS, {"patience": patience})
+        yield connection
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """A long reading that ends in files; raises UNAVAILABLE also for what goes wrong with them."""
     try:
-        with transaction(engine.execution_options(isolation_level="REPEATABLE READ")) as connection:
-            connection.execute(_SETTINGS, {"patience": patience})
+        with long_reading(engine) as connection:
             yield connection
     except psycopg.OperationalError as failure:  # COPY is spoken to the driver, past SQLAlchemy's own translation
         words = str(failure).strip().splitlines()[0]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 from psycopg import sql
@@ -16,8 +16,8 @@ from sqlalchemy import Connection
 
 from adapters.postgres.engine import driver_of
 from adapters.postgres.evidence.files import Copy
-from adapters.postgres.evidence.pulse import Pulse
 from billing.evidence import EvidenceFile
+from billing.wording import counted
 
 BLOCK_BYTES = 4 << 20
 _ROWS_BETWEEN_LOOKS = 5_000
@@ -26,8 +26,15 @@ _BLOCKS_WAITING_MAX = 2
 _AS_CSV = sql.SQL("copy ({select}) to stdout (format csv, header, force_quote *, encoding 'UTF8')")
 
 
+class Noting(Protocol):
+    """Whoever wants to know how far an export is."""
+
+    def note(self, words: str) -> None:
+        """Take what is being done now; what it raises ends the export."""
+
+
 def export(
-    connection: Connection, select: sql.Composable, parameters: dict[str, Any], copies: Sequence[Copy], pulse: Pulse
+    connection: Connection, select: sql.Composable, parameters: dict[str, Any], copies: Sequence[Copy], pulse: Noting
 ) -> list[EvidenceFile]:
     """Write the rows of `select` to each of `copies`; returns the finished files in the same order.
 
@@ -48,7 +55,7 @@ def _stream(
     parameters: dict[str, Any],
     copies: Sequence[Copy],
     writer: ThreadPoolExecutor,
-    pulse: Pulse,
+    pulse: Noting,
 ) -> int:
     waiting: deque[Future[None]] = deque()
     megabytes = 0.0
@@ -58,32 +65,33 @@ def _stream(
             header = bytes(next(lines))
             for copy in copies:
                 copy.header(header)
-            for block in _blocks(lines):
+            for block, exported in _blocks(lines):
                 waiting.append(writer.submit(_add, block, copies))
                 if len(waiting) > _BLOCKS_WAITING_MAX:
                     waiting.popleft().result()
                 megabytes += len(block) / 1e6
-                pulse.note(f"exported {megabytes:,.0f} MB")
+                pulse.note(f"exported {counted(exported, 'row')}, {megabytes:,.0f} MB")
         for written in waiting:
             written.result()
         return cursor.rowcount
 
 
-def _blocks(lines: Iterator[bytes | bytearray | memoryview]) -> Iterator[memoryview]:
-    """Whole rows together in blocks of about 4 MB; the bytes are copied once, as they arrive."""
-    more = True
+def _blocks(lines: Iterator[bytes | bytearray | memoryview]) -> Iterator[tuple[memoryview, int]]:
+    """Whole rows together in blocks of about 4 MB, each with the rows so far; the bytes are copied once, as they arrive."""
+    rows, more = 0, True
+    numbered = enumerate(lines, start=1)
     while more:
         block = io.BytesIO()
         write = block.write
         while block.tell() < BLOCK_BYTES:
             before = block.tell()
-            for line in islice(lines, _ROWS_BETWEEN_LOOKS):
+            for rows, line in islice(numbered, _ROWS_BETWEEN_LOOKS):  # noqa: B007 - the last one's number is yielded
                 write(line)
             if block.tell() == before:
                 more = False
                 break
         if block.tell():
-            yield block.getbuffer()
+            yield block.getbuffer(), rows
 
 
 def _add(block: memoryview, copies: Sequence[Copy]) -> None:

@@ -13,7 +13,7 @@ from psycopg import sql
 from sqlalchemy import Connection, text
 
 from adapters.postgres.evidence.export import export
-from adapters.postgres.evidence.files import CsvCopy
+from adapters.postgres.evidence.files import CsvCopy, NewFile
 from adapters.postgres.evidence.pulse import Pulse
 from adapters.postgres.evidence.spreadsheets import defused
 from billing.evidence import EvidenceFile, RowSet
@@ -110,4 +110,4 @@ def rows_of(connection: Connection, fact: Fact) -> Iterator[FactRows]:
 def export_fact_rows(connection: Connection, folder: Path, pulse: Pulse) -> list[EvidenceFile]:
     """`fact_rows.csv`: the complete list of rows behind each fact, found by the SHA-256 that the fact and its finding
     carry."""
-    return export(connection, _EXPORTED, {}, [CsvCopy(folder, FILE_NAME)], pulse)
+    return export(connection, _EXPORTED, {}, [CsvCopy(NewFile(folder, FILE_NAME))], pulse)

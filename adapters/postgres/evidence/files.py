@@ -7,7 +7,7 @@ import io
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import pyarrow as pa
 from pyarrow import csv, parquet
@@ -24,14 +24,19 @@ ID = pa.string()
 _WRITE_BYTES = 4 << 20
 
 
-class NewFile(io.RawIOBase):
-    """A file that did not exist before, readable by its owner only, counted and hashed while it is written."""
+class CountedFile(io.RawIOBase):
+    """A stream that is counted and hashed while it is written; closing it leaves the stream open."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self._path = folder / name
-        self._file = os.fdopen(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+    def __init__(self, name: str, file: BinaryIO) -> None:
+        self._name = name
+        self._file = file
         self._hash = hashlib.sha256()
         self._size = 0
+
+    @property
+    def called(self) -> str:
+        """The name it was given."""
+        return self._name
 
     def writable(self) -> bool:
         """Always; Arrow asks before it writes."""
@@ -46,17 +51,30 @@ class NewFile(io.RawIOBase):
         return view.nbytes
 
     def seal(self, media_type: str, rows: int) -> EvidenceFile:
-        """Bring everything to the disk and say what was written."""
+        """Hand everything on and say what was written."""
         self._file.flush()
-        os.fsync(self._file.fileno())
         self.close()
         return EvidenceFile(
-            name=self._path.name,
+            name=self._name,
             media_type=media_type,
             rows=rows,
             size_bytes=self._size,
             sha256=self._hash.hexdigest(),
         )
+
+
+class NewFile(CountedFile):
+    """A file that did not exist before, readable by its owner only."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        super().__init__(name, os.fdopen(descriptor, "wb"))
+
+    def seal(self, media_type: str, rows: int) -> EvidenceFile:
+        """Bring everything to the disk and say what was written."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        return super().seal(media_type, rows)
 
     def close(self) -> None:
         """Let go of the file as it is; only `seal` brings it to the disk first."""
@@ -83,8 +101,8 @@ class Copy(Protocol):
 class CsvCopy:
     """Satisfies `Copy` with the rows byte for byte, under a header."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self._file = NewFile(folder, name)
+    def __init__(self, file: CountedFile) -> None:
+        self._file = file
 
     def header(self, line: bytes) -> None:
         self._file.write(line)
@@ -102,10 +120,9 @@ class CsvCopy:
 class ParquetCopy:
     """Satisfies `Copy` with types, compressed; each block is a row group."""
 
-    def __init__(self, folder: Path, name: str, schema: pa.Schema) -> None:
+    def __init__(self, file: CountedFile, schema: pa.Schema) -> None:
         self._schema = schema
-        self._name = name
-        self._file = NewFile(folder, name)
+        self._file = file
         dictionaries = [field.name for field in schema if pa.types.is_dictionary(field.type)]
         # Every write from Arrow into Python waits for the thread that reads from Postgres: so few and large ones.
         self._buffer = pa.BufferedOutputStream(pa.PythonFile(self._file, mode="w"), _WRITE_BYTES)
@@ -116,11 +133,11 @@ class ParquetCopy:
 
     def add(self, block: memoryview) -> None:
         try:
-            self._writer.write_table(self._typed(block))
+            self._writer.write_table(typed(block, self._schema))
         except pa.ArrowInvalid as failure:
             raise BillingFailure(
                 FailureCode.INVALID,
-                f"{self._name} cannot hold these rows, correct them and collect again: {str(failure).splitlines()[0]}",
+                f"{self._file.called} cannot hold these rows, correct them and collect again: {str(failure).splitlines()[0]}",
             ) from failure
 
     def finish(self, rows: int) -> EvidenceFile:
@@ -133,20 +150,20 @@ class ParquetCopy:
             self._writer.close()
         self._file.close()
 
-    def _typed(self, block: memoryview) -> pa.Table:
-        return csv.read_csv(
-            pa.BufferReader(pa.py_buffer(block)),
-            # In one piece: a block is small already, and each piece would bring dictionaries of its own. On one thread:
-            # the export keeps two cores busy as it is.
-            read_options=csv.ReadOptions(
-                column_names=self._schema.names, block_size=block.nbytes + 1, use_threads=False
-            ),
-            parse_options=csv.ParseOptions(newlines_in_values=True),
-            # COPY quotes every value and leaves NULL bare, so an empty text is told from no text.
-            convert_options=csv.ConvertOptions(
-                column_types=self._schema,
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=False,
-                null_values=[""],
-            ),
-        )
+
+def typed(block: memoryview, schema: pa.Schema) -> pa.Table:
+    """Whole rows of CSV as COPY writes them, in the types of `schema`; raises ArrowInvalid for what does not fit them."""
+    return csv.read_csv(
+        pa.BufferReader(pa.py_buffer(block)),
+        # In one piece: a block is small already, and each piece would bring dictionaries of its own. On one thread: an
+        # export keeps two cores busy as it is.
+        read_options=csv.ReadOptions(column_names=schema.names, block_size=block.nbytes + 1, use_threads=False),
+        parse_options=csv.ParseOptions(newlines_in_values=True),
+        # COPY quotes every value and leaves NULL bare, so an empty text is told from no text.
+        convert_options=csv.ConvertOptions(
+            column_types=schema,
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            null_values=[""],
+        ),
+    )

@@ -12,7 +12,7 @@ from psycopg import sql
 from sqlalchemy import Connection
 
 from adapters.postgres.evidence.export import export
-from adapters.postgres.evidence.files import ID, MOMENT, QUANTITY, TEXT, Copy, CsvCopy, ParquetCopy
+from adapters.postgres.evidence.files import ID, MOMENT, QUANTITY, TEXT, Copy, CsvCopy, NewFile, ParquetCopy
 from adapters.postgres.evidence.inquiry import Inquiry
 from adapters.postgres.evidence.pulse import Pulse
 from adapters.postgres.evidence.spreadsheets import defused
@@ -61,15 +61,15 @@ _REQUESTS = sql.SQL("""
 def export_usage_events(connection: Connection, inquiry: Inquiry, folder: Path, pulse: Pulse) -> list[EvidenceFile]:
     """`usage_events.csv` and `usage_events.parquet`: the same raw events, ordered by time, read once."""
     copies: list[Copy] = [
-        CsvCopy(folder, "usage_events.csv"),
-        ParquetCopy(folder, "usage_events.parquet", USAGE_EVENTS),
+        CsvCopy(NewFile(folder, "usage_events.csv")),
+        ParquetCopy(NewFile(folder, "usage_events.parquet"), USAGE_EVENTS),
     ]
     return export(connection, RAW_EVENTS, inquiry.parameters, copies, pulse)
 
 
 def export_request_logs(connection: Connection, inquiry: Inquiry, folder: Path, pulse: Pulse) -> list[EvidenceFile]:
     """`request_logs.csv`: the logged requests that match the events by trace id, or should have had an event."""
-    return export(connection, _REQUESTS, inquiry.parameters, [CsvCopy(folder, "request_logs.csv")], pulse)
+    return export(connection, _REQUESTS, inquiry.parameters, [CsvCopy(NewFile(folder, "request_logs.csv"))], pulse)
 
 
 def write_rollup(totals: Sequence[DayTotal], folder: Path) -> EvidenceFile:
@@ -80,6 +80,6 @@ def write_rollup(totals: Sequence[DayTotal], folder: Path) -> EvidenceFile:
     for total in totals:
         calculated, stored = format(total.raw_quantity, "f"), format(total.rolled_up_quantity, "f")
         table.writerow([total.day.isoformat(), total.meter, calculated, stored, total.raw_events])
-    copy = CsvCopy(folder, "rollup.csv")
+    copy = CsvCopy(NewFile(folder, "rollup.csv"))
     copy.add(memoryview(text.getvalue().encode()))
     return copy.finish(len(totals))
