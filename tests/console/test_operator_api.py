@@ -37,7 +37,9 @@ DOORS: Mapping[tuple[str, str], tuple[Deed, dict[str, Any] | None]] = {
     ("GET", "/approvals"): (Deed.LOOK, None),
     ("GET", "/cases"): (Deed.LOOK, None),
     ("GET", "/cases/dispute/T-none"): (Deed.LOOK, None),
+    ("GET", "/billing/invoices"): (Deed.LOOK, None),
     ("GET", "/billing/invoices/inv-none"): (Deed.LOOK, None),
+    ("GET", "/billing/invoices/inv-none/explain"): (Deed.LOOK, None),
     ("GET", "/billing/invoices/inv-none/pdf"): (Deed.LOOK, None),
     ("GET", "/disputes/summary"): (Deed.LOOK, None),
     ("GET", "/billing/reconciliations"): (Deed.LOOK, None),
@@ -45,6 +47,11 @@ DOORS: Mapping[tuple[str, str], tuple[Deed, dict[str, Any] | None]] = {
     ("POST", "/billing/reconcile"): (Deed.RECONCILE, {"period": "2026-10"}),
     ("POST", "/billing/reconciliations/2026-10/none/void-duplicates"): (Deed.VOID_DUPLICATES, REASON),
     ("POST", "/billing/reconciliations/2026-10/none/leave-duplicates"): (Deed.VOID_DUPLICATES, REASON),
+    ("GET", "/billing/corrections"): (Deed.LOOK, None),
+    ("GET", "/billing/corrections/INV-none/k-none"): (Deed.LOOK, None),
+    ("POST", "/billing/invoices/INV-none/corrections"): (Deed.CORRECT, {"deed": "void", "reason": "because"}),
+    ("POST", "/billing/corrections/INV-none/k-none/withdraw"): (Deed.CORRECT, REASON),
+    ("POST", "/billing/corrections/INV-none/k-none/try-again"): (Deed.CORRECT, REASON),
     ("POST", "/portal-links"): (Deed.INVITE, {"tenant_id": "acme"}),
     ("POST", "/disputes"): (Deed.CONVERSE, plain_ticket(tenant_id="nobody")),
     ("POST", "/cases/dispute/T-none/reply"): (Deed.CONVERSE, {"text": "It was us."}),
@@ -311,7 +318,7 @@ async def test_an_invoice_is_found_by_the_number_printed_on_it_too(caller: Calle
     assert by_number.json() == by_id.json()
     assert by_number.headers["ETag"] == by_id.headers["ETag"]
     assert unknown.status_code == 404
-    assert "there is no invoice 2026/10/4711" in unknown.json()["error"]["message"]
+    assert "there is no invoice or credit note 2026/10/4711; the nearest are" in unknown.json()["error"]["message"]
 
 
 async def test_a_decision_is_signed_by_who_signed_in_and_its_refusal_is_told(

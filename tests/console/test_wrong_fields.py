@@ -97,6 +97,12 @@ async def test_a_ticket_is_told_field_value_and_what_to_write_at_either_door(
             "write a moment between",
         ),
         ("GET", "/billing/invoices/%00", {}, "document", "write one line without control characters"),
+        ("GET", "/billing/invoices", {"params": {"period": "2026-13"}}, "period", "write the month as yyyy-mm"),
+        ("GET", "/billing/invoices", {"params": {"currency": "XXX"}}, "currency", "write the code of a currency"),
+        ("GET", "/billing/invoices", {"params": {"tenant_id": "No Body"}}, "tenant_id", "write the customer's id"),
+        ("GET", "/billing/invoices", {"params": {"kind": "bill"}}, "kind", "'credit_note'"),
+        ("GET", "/billing/invoices", {"params": {"limit": 1_001}}, "limit", "write 1000 or less"),
+        ("GET", "/billing/invoices/INV-1/explain", {"params": {"rows": -1}}, "rows", "write 0 or more"),
         ("POST", ASK, {"json": {"text": "?"}}, "text", "write 3 characters or more"),
         (
             "POST",
