@@ -8,15 +8,19 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
+from adapters.postgres.invoice_view import DocumentRow, Wanted
+from billing.invoices import InvoiceStatus
 from console.portal.charts import Chart, bar_chart
 from console.portal.months import BillingMonthView, MeteredMonth, days_of, read_month
 from console.portal.refusals import unknown_page
 from console.portal.visits import Visit, Visiting
-from console.portal.words import CONTESTED, state_in_words
+from console.portal.words import CONTESTED, DOCUMENTS, state_in_words
 
 router = APIRouter()
 
 DISPUTES_MAX = 50
+# An invoice and what corrects it: many more are nobody's month.
+DOCUMENTS_MAX = 50
 
 Month = Annotated[str | None, Query(pattern=r"^[12][0-9]{3}-(0[1-9]|1[0-2])$")]
 
@@ -42,6 +46,8 @@ def dashboard(visit: Visiting, month: Month = None) -> HTMLResponse:
         "dashboard.html",
         months=months,
         shown=shown,
+        documents=_documents(visit, shown.month) if shown else [],
+        called=DOCUMENTS,
         cards=[_card(visit, shown.month, one) for one in shown.meters] if shown else [],
         disputes=disputes,
         contested=CONTESTED,
@@ -54,6 +60,15 @@ def _newest_invoiced(visit: Visit, months: list[str]) -> BillingMonthView | None
     invoiced = (month for month in months if visit.desk.books.invoices.latest(visit.tenant_id, month))
     month = next(invoiced, months[0] if months else None)
     return read_month(visit.desk.books, visit.tenant, month) if month else None
+
+
+def _documents(visit: Visit, month: str) -> list[DocumentRow]:
+    """The month's documents, the first issued first; voided ones ask for nothing and are left out."""
+    wanted = Wanted(tenant_id=visit.tenant_id, period=month)
+    found = visit.desk.books.documents.page(wanted, limit=DOCUMENTS_MAX).documents
+    return sorted(
+        (one for one in found if one.status is not InvoiceStatus.VOID), key=lambda one: (one.issued_at, one.number)
+    )
 
 
 def _card(visit: Visit, month: str, metered: MeteredMonth) -> Card:

@@ -9,6 +9,7 @@ from datetime import datetime
 from adapters.postgres.case_list import CaseRow
 from billing.cases import CaseStory, Ending, Stage
 from billing.disputes import Category
+from billing.documents import DocumentKind
 
 # The clock whose end is the customer's: when they are to know the outcome.
 PROMISE = "resolution"
@@ -27,6 +28,12 @@ CONTESTED: Mapping[Category, str] = {
     Category.UNAUTHORIZED_USAGE: "usage by somebody else",
     Category.SERVICE_QUALITY: "quality of the service",
     Category.PRICING: "price",
+}
+
+DOCUMENTS: Mapping[DocumentKind, str] = {
+    DocumentKind.INVOICE: "invoice",
+    DocumentKind.CORRECTED_INVOICE: "corrected invoice",
+    DocumentKind.CREDIT_NOTE: "credit note",
 }
 
 STEPS = ("Received", "Investigating", "Deciding", "Correcting", "Closed")
