@@ -18,6 +18,13 @@ class Tier(StrEnum):
     FREE = "free"
 
 
+class Collection(StrEnum):
+    """How an invoice is paid: from the payment method on record, or by the customer on receipt."""
+
+    CHARGE_AUTOMATICALLY = "charge_automatically"
+    SEND_INVOICE = "send_invoice"
+
+
 TenantId = Annotated[
     str, Spelled(r"[a-z0-9][a-z0-9-]{0,62}", "write the customer's id as it stands on the invoice, such as acme")
 ]

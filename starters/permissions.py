@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from adapters.operator_keys import operator_of, public_key_of
 from adapters.postgres.operators import Operator, Operators
-from billing.authority import MAY_RUN_MONTH_END, MAY_VOID_INVOICES, Role
+from billing.authority import MAY_CORRECT_INVOICES, MAY_RUN_MONTH_END, MAY_VOID_INVOICES, Role
 from billing.holds import MAY_HOLD
 
 
@@ -30,6 +30,9 @@ class Deed(StrEnum):
     SETTLE_USAGE = "let quarantined usage in or discard it"
     RECONCILE = "compare the books with the provider's"
     VOID_DUPLICATES = "decide about duplicates"
+    CORRECT = "correct issued invoices"
+    KEEP_CUSTOMERS = "change what is on record of customers"
+    AGREE = "put contracts on record"
     INVITE = "give a customer a link into the portal"
 
 
@@ -50,6 +53,9 @@ ROLES_FOR: Mapping[Deed, frozenset[Role]] = {
     Deed.SETTLE_USAGE: _IN_CHARGE | {Role.FINANCE},
     Deed.RECONCILE: frozenset({Role.FINANCE, Role.ENGINEERING, Role.LEAD, Role.VP}),
     Deed.VOID_DUPLICATES: frozenset(MAY_VOID_INVOICES),
+    Deed.CORRECT: frozenset(MAY_CORRECT_INVOICES),
+    Deed.KEEP_CUSTOMERS: _IN_CHARGE | {Role.FINANCE, Role.ACCOUNT_MANAGER},
+    Deed.AGREE: frozenset({Role.FINANCE, Role.VP}),
     Deed.INVITE: frozenset({Role.LEAD, Role.AGENT, Role.ACCOUNT_MANAGER}),
 }
 

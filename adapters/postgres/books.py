@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 
 from adapters.document_files import DocumentFiles
 from adapters.policies import Policies
+from adapters.postgres.accounts import Accounts
 from adapters.postgres.approvals import Approvals
 from adapters.postgres.billing_runs import PostgresBillingRuns
 from adapters.postgres.case_evidence import CaseEvidence
@@ -36,6 +37,7 @@ class Books:
     """Every method of every part raises BillingFailure(UNAVAILABLE) while the database is away."""
 
     engine: Engine
+    accounts: Accounts
     tenants: Tenants
     invoices: Invoices
     documents: InvoiceView
@@ -57,6 +59,7 @@ class Books:
         """The books over an engine; `speed` divides the policy's durations, `documents` is where PDFs are kept."""
         return cls(
             engine=engine,
+            accounts=Accounts(engine),
             tenants=Tenants(engine),
             invoices=Invoices(engine),
             documents=InvoiceView(engine),

@@ -45,9 +45,8 @@ class Tenants:
 
     def contracts(self, tenant_id: str) -> tuple[Contract, ...]:
         """Every contract of the tenant, the oldest first."""
-        every = _CONTRACTS.where(contracts.c.tenant_id == tenant_id).order_by(contracts.c.starts)
         with transaction(self._engine) as connection:
-            return tuple(_contract(row) for row in connection.execute(every).mappings())
+            return contracts_of(connection, tenant_id)
 
     def known_meters(self) -> frozenset[str]:
         with transaction(self._engine) as connection:
@@ -75,6 +74,12 @@ class Tenants:
         statement = insert(tenant_policies).values(row)
         with transaction(self._engine) as connection:
             connection.execute(statement.on_conflict_do_update(index_elements=["tenant_id"], set_=row))
+
+
+def contracts_of(connection: Connection, tenant_id: str) -> tuple[Contract, ...]:
+    """Every contract of the tenant, the oldest first."""
+    every = _CONTRACTS.where(contracts.c.tenant_id == tenant_id).order_by(contracts.c.starts)
+    return tuple(_contract(row) for row in connection.execute(every).mappings())
 
 
 def record_contracts(connection: Connection, agreed: Sequence[Contract]) -> None:

@@ -13,6 +13,12 @@ from sandbox.sample_data.month_end import PERIOD, WITHOUT_ADDRESS
 
 _CASE = f"/month-ends/{PERIOD}"
 _TRIES = 60
+# As the run's own words name them, for whom they are meant.
+_REBUILD = ("usage", "rebuild", "--first", "2026-10-25", "--last", "2026-10-31", "--as", "engineering-1")
+_ADDRESS = (
+    *("customer", "change", WITHOUT_ADDRESS, "--address", "Calle Mayor 7\n28013 Madrid"),
+    *("--reason", "their reply of today", "--as", "finance-1"),
+)
 _GAPS = """
     select count(*) from (
         select split_part(number, '-', 3)::int - row_number() over (partition by legal_entity_id order by number) as gap
@@ -25,7 +31,7 @@ async def a_month_end(stage: Stage) -> Told:
     """Four people are needed: for the roll-ups, for a plan that grew, for a missing address, and to begin with."""
     await _begin(stage)
     await _until(stage, "the wrong roll-ups", lambda run: run.needs_human)
-    await _rebuilt(stage)
+    await _typed(stage, *_REBUILD)
     await stage.operator("engineering-1", f"{_CASE}/try-again", reason="the roll-ups of New York are made anew")
     review = await _until(stage, "a review", lambda run: run.approval is not None)
     assert review.approval is not None  # noqa: S101 - it was just seen
@@ -33,7 +39,7 @@ async def a_month_end(stage: Stage) -> Told:
     await stage.operator("finance-1", approve, reason="the larger plan is what was signed")
     first = await _ended(stage)
     expect(first.ending, Ending.CLOSED_WITH_LEFTOVERS, "the ending of the first run")
-    _ask(stage, "update tenants set address = 'Calle Mayor 7' where tenant_id = %s", WITHOUT_ADDRESS)
+    await _typed(stage, *_ADDRESS)
     await _begin(stage, only_parked=True)
     second = await _ended(stage)
     expect(second.ending, Ending.CLOSED, "the ending of the second run")
@@ -43,20 +49,19 @@ async def a_month_end(stage: Stage) -> Told:
     )
 
 
-async def _begin(stage: Stage, **order: bool) -> None:
+async def _begin(stage: Stage, *, only_parked: bool = False) -> None:
     """Ask until it begins: a run that has just ended may still be posting its last letters."""
     answer: dict[str, object] = {}
     for _ in range(_TRIES):
-        answer = await stage.operator("engineering-1", f"{_CASE}/runs", **order)
+        answer = await stage.operator("engineering-1", f"{_CASE}/runs", only_parked=only_parked)
         if "error" not in answer:
             return
         await asyncio.sleep(1)
     raise StoryError(f"the month end did not begin: {answer}")
 
 
-async def _rebuilt(stage: Stage) -> None:
-    """The command that the run's own words name, as engineering types it."""
-    words = ("usage", "rebuild", "--first", "2026-10-25", "--last", "2026-10-31", "--as", "engineering-1")
+async def _typed(stage: Stage, *words: str) -> None:
+    """A command as an operator types it."""
     command = await asyncio.create_subprocess_exec(
         Path(sys.executable).with_name("runbooks"),
         "--data",

@@ -8,6 +8,8 @@ import typer
 from starters.cli import (
     approvals,
     cases,
+    contracts,
+    customers,
     database,
     decisions,
     disputes,
@@ -40,6 +42,8 @@ app.add_typer(month_end.app, name="month-end")
 app.command()(reconciliation.reconcile)
 app.add_typer(reconciliation.app, name="reconciliation")
 app.add_typer(invoices.app, name="invoice")
+app.add_typer(customers.app, name="customer")
+app.add_typer(contracts.app, name="contract")
 app.add_typer(holds.app, name="holds")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(usage.app, name="usage")

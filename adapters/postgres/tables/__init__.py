@@ -5,7 +5,15 @@
 
 from __future__ import annotations
 
-from adapters.postgres.tables.accounts import contracts, legal_entities, meters, operators, tenant_policies, tenants
+from adapters.postgres.tables.accounts import (
+    account_changes,
+    contracts,
+    legal_entities,
+    meters,
+    operators,
+    tenant_policies,
+    tenants,
+)
 from adapters.postgres.tables.audit import billing_audit, invoice_documents, provider_invoices, reconciliations
 from adapters.postgres.tables.cases import (
     assessments,
@@ -45,6 +53,7 @@ from adapters.postgres.tables.traffic import api_keys, authentication_logs, outa
 from adapters.postgres.tables.usage import usage_daily, usage_events
 
 __all__ = [
+    "account_changes",
     "api_keys",
     "approval_refusals",
     "approvals",

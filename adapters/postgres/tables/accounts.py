@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
+    Identity,
     Index,
     SmallInteger,
     Table,
@@ -19,16 +19,9 @@ from sqlalchemy import (
 )
 
 from adapters.postgres.tables.columns import Json, currency, currency_code, metadata, moment, one_of, words
+from billing.accounts import Subject
 from billing.authority import Role
-from billing.tenants import Tier
-
-
-class Collection(StrEnum):
-    """How an invoice is paid: from the payment method on record, or by the customer on receipt."""
-
-    CHARGE_AUTOMATICALLY = "charge_automatically"
-    SEND_INVOICE = "send_invoice"
-
+from billing.tenants import Collection, Tier
 
 # Who issues invoices; its prefix begins every number of its gapless series.
 legal_entities = Table(
@@ -122,4 +115,22 @@ contracts = Table(
     currency_code(),
     CheckConstraint("ends > starts", name="ends_after_start"),
     CheckConstraint("jsonb_typeof(pauses) = 'array'", name="pauses_are_a_list"),
+)
+
+
+# Who changed a customer or a contract, and why; rows are only ever added.
+account_changes = Table(
+    "account_changes",
+    metadata,
+    Column("change_id", BigInteger, Identity(always=True), primary_key=True),
+    moment("at"),
+    words("by"),
+    Column("tenant_id", ForeignKey("tenants.tenant_id"), nullable=False),
+    words("subject"),
+    words("name"),
+    words("reason"),
+    Column("before", Json),
+    Column("after", Json, nullable=False),
+    Index("ix_account_changes_tenant_id", "tenant_id", "change_id"),
+    one_of("subject", Subject),
 )
