@@ -40,6 +40,7 @@ class Accounts:
             return [Customer.model_validate(row._asdict()) for row in connection.execute(page)]
 
     def customer(self, tenant_id: str) -> Customer:
+        """Whoever has this id."""
         with transaction(self._engine) as connection:
             return Customer.model_validate(_row(connection, tenant_id)._asdict())
 
