@@ -12,10 +12,11 @@ from adapters.postgres.dictionaries import price_sha256
 from benchmarks.month_end_world import NOW, PERIOD
 from billing.contracts import Terms
 from billing.corrections import sha256_of
-from billing.invoicing import Bill, BilledLine, Segment, bill
+from billing.invoicing import Bill, BilledLine, bill
 from billing.month_end import case_id, invoice_op_key
 from billing.periods import service_days
 from billing.rate_cards import micro, plain
+from billing.segments import Segment
 
 DAYS = service_days(PERIOD)
 PARTY = text(f"select {id_in_sql(OF_TENANT)} from tenants as tenant where tenant.tenant_id = :tenant_id")

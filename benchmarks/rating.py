@@ -17,10 +17,11 @@ from pathlib import Path
 
 from benchmarks.rounds import Duel, machine, play, table
 from billing.contracts import PercentDiscount, RecurringFee, Tax, Terms
-from billing.invoicing import Segment, bill
+from billing.invoicing import bill
 from billing.periods import service_days
 from billing.prices import MeterPrice, PriceTier, Scheme
 from billing.rate_cards import MICRO, plain
+from billing.segments import Segment
 
 RESULTS = Path(__file__).parent / "results" / "rating.md"
 NOVEMBER = service_days("2026-11")

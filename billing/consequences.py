@@ -68,11 +68,17 @@ class Consequences:
 
     @cached_property
     def _following(self) -> tuple[InvoiceLine, ...]:
-        return (*self._true_ups, *self._discounts, *self._fixed, *self._taxes)
+        return (*self.true_ups, *self._discounts, *self._fixed, *self._taxes)
 
     @cached_property
-    def _true_ups(self) -> tuple[InvoiceLine, ...]:
-        return self._of_kind(LineKind.MINIMUM)
+    def true_ups(self) -> tuple[InvoiceLine, ...]:
+        """The period's own; what an earlier period's has paid already is a charge like any other."""
+        since = self.invoice.service_start
+        return tuple(
+            line
+            for line in self._of_kind(LineKind.MINIMUM)
+            if not (since and line.service_start and line.service_start < since)
+        )
 
     @cached_property
     def _discounts(self) -> tuple[InvoiceLine, ...]:
@@ -127,7 +133,7 @@ class Consequences:
     def _true_up(self, amounts: Mapping[int, int]) -> dict[int, int]:
         """What is missing to the minimum: more than was billed by as much as the charges are less."""
         less = sum(line.amount_minor - amounts[line.number] for line in self._charges)
-        made = {line.number: line.amount_minor for line in self._true_ups}
+        made = {line.number: line.amount_minor for line in self.true_ups}
         if made:
             made[min(made)] += less
             return made | {self._next_number: 0}

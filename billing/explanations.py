@@ -17,11 +17,11 @@ from pydantic import BaseModel, ConfigDict
 from billing.consequences import Consequences
 from billing.contracts import RecurringFee, Terms
 from billing.invoices import AS_BILLED_IN_ADVANCE, Invoice, InvoiceLine, LineKind
-from billing.invoicing import Segment
 from billing.money import Money
 from billing.rate_cards import shared
 from billing.rating import explain as explain_rating
 from billing.rating import rate
+from billing.segments import Segment
 from billing.tenants import MeterName
 from billing.wording import counted, days, listed, percent, units, written
 
@@ -64,7 +64,7 @@ class Background:
 
     `covered` are the period's segments, `usage` its days as they were billed, `advance_billed` what the previous invoice
     charged for this period by fee, and `billed_before` the units that late usage was added to, by meter and the first day
-    of the late usage's own period.
+    of the stretch that the late line is for.
     """
 
     covered: Sequence[Segment] = ()
@@ -197,6 +197,12 @@ class _Telling:
         yield f"With them that period counts {units(total)} instead of {written(before)}: {now} instead of {then}."
 
     def _minimum(self, line: InvoiceLine) -> Iterator[str]:
+        if line not in self.consequences.true_ups:
+            yield (
+                f"The minimum of {_days(line)} was billed in full; {self._money(-line.amount_minor)} of what late usage "
+                "adds to that period were paid with it."
+            )
+            return
         least = [
             (one.terms.minimum_minor, one.active_days, self._period_days)
             for one in self.known.covered

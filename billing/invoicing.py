@@ -8,49 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from itertools import groupby, pairwise
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
-from billing.contracts import Contract, RecurringFee, Terms, Timing
+from billing.contracts import RecurringFee, Terms, Timing
 from billing.discounts import reductions, tax_on
 from billing.invoices import AS_BILLED_IN_ADVANCE, MINIMUM_COMMITMENT, LineKind
+from billing.late_usage import LateUsage, TruedUp
 from billing.periods import DaySpan
 from billing.prices import MeterPrice
 from billing.rate_cards import MICRO, shared
+from billing.segments import Segment
 from billing.wording import listed
 
 
 class UnbillableError(ValueError):
     """A tenant cannot be billed as things stand; the sentence says why and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A stretch of local days under the same terms; `active_days` leaves its pauses out."""
-
-    days: DaySpan
-    active_days: int
-    terms: Terms
-
-
-@dataclass(frozen=True, slots=True)
-class LateUsage:
-    """Usage of an earlier period that arrived after its closing, and what that period's line was billed with.
-
-    Quantities in millionths of a unit. `price` None: the earlier bill knew no price for the meter.
-    """
-
-    period: str
-    meter: str
-    quantity: int
-    billed_quantity: int
-    price: MeterPrice | None
-    days: DaySpan
-    active_days: int = 1
-    period_days: int = 1
 
 
 class BilledLine(NamedTuple):
@@ -87,28 +60,6 @@ class Bill:
         return self.subtotal_minor + self.discount_minor + self.tax_minor
 
 
-def segments(contracts: Sequence[Contract], days: DaySpan, zone: str) -> tuple[Segment, ...]:
-    """The stretches of `days` that contracts cover, in order; of two that overlap, the one that started later holds.
-
-    Neighbours under equal terms become one, so that a contract renewed in the middle rates like one that was not.
-    """
-    held = [_Held.of(contract, ZoneInfo(zone)) for contract in contracts]
-    if len(held) == 1 and held[0].covers(days):
-        return (Segment(days=days, active_days=days.days, terms=held[0].contract.terms),)
-    edges = sorted(
-        {days.first, days.end, *(edge for one in held for edge in one.edges if days.first < edge < days.end)}
-    )
-    pieces = [(DaySpan(first, end), _in_force(held, first)) for first, end in pairwise(edges)]
-    stretches = []
-    for terms, run in groupby(pieces, key=lambda piece: piece[1] and piece[1].contract.terms):
-        if terms is not None:
-            covered = [(span, one) for span, one in run if one is not None]
-            active = sum(span.days for span, one in covered if not one.paused_on(span.first))
-            whole = DaySpan(covered[0][0].first, covered[-1][0].end)
-            stretches.append(Segment(days=whole, active_days=active, terms=terms))
-    return tuple(stretches)
-
-
 def bill(
     covered: Sequence[Segment],
     days: DaySpan,
@@ -118,29 +69,30 @@ def bill(
     following_days: DaySpan | None = None,
     advance_billed: Mapping[str, int] | None = None,
     late: Sequence[LateUsage] = (),
+    trued_up: Sequence[TruedUp] = (),
     labels: Mapping[str, str] | None = None,
 ) -> Bill:
     """The bill of the service period `days`.
 
     `usage[i]` holds millionths of a unit by meter for `covered[i]`; `following` are the next period's segments, whose
     advance fees are due now; `advance_billed` is what the previous bill charged in advance for this period, by fee;
-    `labels` are the meters' names for customers. Raises UnbillableError.
+    `late` is usage of earlier periods and `trued_up` what is left of their true-ups; `labels` are the meters' names for
+    customers. Where no contract holds any more, late usage is billed under its own terms. Raises UnbillableError.
     """
-    if not covered:
-        raise UnbillableError(_uncovered(advance_billed or {}))
-    currencies = {segment.terms.currency for segment in (*covered, *following)}
+    terms = _in_force_at_the_end(covered, usage, advance_billed or {}, late)
+    currencies = {terms.currency, *(segment.terms.currency for segment in (*covered, *following))}
     if len(currencies) > 1:
         raise UnbillableError(f"contracts of the period are in {' and '.join(sorted(currencies))}: bill one by hand")
     names = labels or {}
     charges = [
         *_fees(covered, days, advance_billed or {}),
         *_fees_in_advance(following, following_days),
-        *_usage(covered, days, usage, names),
-        *_late(late, names),
+        *_usage(covered, days, usage if covered else (), names),
+        *_late(late, terms.currency, names),
+        *_paid_already(late, trued_up),
     ]
     charges += _true_up(covered, days, charges, sum((advance_billed or {}).values()))
     subtotal = sum(line.amount_minor for line in charges)
-    terms = covered[-1].terms
     reduced = _reduced(charges, terms) if terms.discounts or terms.fixed_discounts else []
     discount = sum(line.amount_minor for line in reduced)
     taxes = _taxed(subtotal + discount, terms)
@@ -153,50 +105,26 @@ def bill(
     )
 
 
+def _in_force_at_the_end(
+    covered: Sequence[Segment],
+    usage: Sequence[Mapping[str, int]],
+    advance_billed: Mapping[str, int],
+    late: Sequence[LateUsage],
+) -> Terms:
+    """The terms that say what is taken off and put on; of who has left, those of the latest late usage."""
+    if covered:
+        return covered[-1].terms
+    owed = any(advance_billed.values()) or any(any(used.values()) for used in usage)
+    last = late[-1].terms if late else None
+    if owed or last is None:
+        raise UnbillableError(_uncovered(advance_billed))
+    return last
+
+
 def _uncovered(advance_billed: Mapping[str, int]) -> str:
     if paid := listed(sorted(name for name, amount in advance_billed.items() if amount)):
         return f"{paid} was billed in advance for a period that no contract covers any more: give it back by hand"
     return "no contract covers the period: put one on record, then bill the tenant again"
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """A contract by the local days it holds on in the tenant's zone: a day on which it holds for a while counts."""
-
-    contract: Contract
-    first: date
-    end: date | None
-
-    @classmethod
-    def of(cls, contract: Contract, zone: ZoneInfo) -> _Held:
-        starts, ends = contract.starts.astimezone(zone), contract.ends and contract.ends.astimezone(zone)
-        return cls(contract=contract, first=starts.date(), end=ends and _day_after(ends))
-
-    @property
-    def edges(self) -> Iterator[date]:
-        for pause in self.contract.pauses:
-            yield from (edge for edge in (pause.first, pause.end) if edge)
-        yield from (edge for edge in (self.first, self.end) if edge)
-
-    def covers(self, days: DaySpan) -> bool:
-        """Whether it holds on every one of the days, without a pause."""
-        return self.first <= days.first and (self.end is None or days.end <= self.end) and not self.contract.pauses
-
-    def holds_on(self, day: date) -> bool:
-        return self.first <= day and (self.end is None or day < self.end)
-
-    def paused_on(self, day: date) -> bool:
-        return any(pause.first <= day and (pause.end is None or day < pause.end) for pause in self.contract.pauses)
-
-
-def _day_after(ends: datetime) -> date:
-    """The first day without a contract that ends at this local moment; the day itself when that is its first moment."""
-    last = (ends.astimezone(UTC) - timedelta(microseconds=1)).astimezone(ends.tzinfo).date()
-    return last + timedelta(days=1)
-
-
-def _in_force(held: Sequence[_Held], day: date) -> _Held | None:
-    return max((one for one in held if one.holds_on(day)), key=lambda one: one.contract.starts, default=None)
 
 
 def _fees(covered: Sequence[Segment], days: DaySpan, advance_billed: Mapping[str, int]) -> Iterator[BilledLine]:
@@ -246,7 +174,7 @@ def _usage(
         _refuse_unpriced(segment.terms, used)
     priced = _of_one(covered[0], usage[0]) if len(covered) == 1 else _merged(covered, usage)
     period_days = days.days
-    for price, quantity, active in priced:
+    for price, quantity, active, stretch in priced:
         if quantity or price.minimum_minor:
             yield BilledLine(
                 LineKind.USAGE,
@@ -255,7 +183,7 @@ def _usage(
                 quantity,
                 price.meter,
                 price,
-                days,
+                stretch,
                 active,
                 period_days,
             )
@@ -268,33 +196,39 @@ def _refuse_unpriced(terms: Terms, used: Mapping[str, int]) -> None:
         raise UnbillableError(f"{unpriced[0]} was used and no contract prices it: agree a price, then bill again")
 
 
-def _of_one(segment: Segment, used: Mapping[str, int]) -> list[tuple[MeterPrice, int, int]]:
-    return [(price, used.get(price.meter, 0), segment.active_days) for price in segment.terms.prices]
+def _of_one(segment: Segment, used: Mapping[str, int]) -> list[tuple[MeterPrice, int, int, DaySpan]]:
+    return [(price, used.get(price.meter, 0), segment.active_days, segment.days) for price in segment.terms.prices]
 
 
-def _merged(covered: Sequence[Segment], usage: Sequence[Mapping[str, int]]) -> list[tuple[MeterPrice, int, int]]:
-    together: dict[MeterPrice, tuple[int, int]] = {}
+def _merged(
+    covered: Sequence[Segment], usage: Sequence[Mapping[str, int]]
+) -> list[tuple[MeterPrice, int, int, DaySpan]]:
+    """Quantities and active days of equal prices together, from the first day of any to the last."""
+    together: dict[MeterPrice, tuple[int, int, DaySpan]] = {}
     for segment, used in zip(covered, usage, strict=True):
-        for price, more, days in _of_one(segment, used):
-            quantity, active = together.get(price, (0, 0))
-            together[price] = (quantity + more, active + days)
-    return [(price, quantity, active) for price, (quantity, active) in together.items()]
+        for price, more, days, stretch in _of_one(segment, used):
+            quantity, active, since = together.get(price, (0, 0, stretch))
+            together[price] = (quantity + more, active + days, DaySpan(since.first, stretch.end))
+    return [(price, *rest) for price, rest in together.items()]
 
 
-def _late(late: Sequence[LateUsage], labels: Mapping[str, str]) -> Iterator[BilledLine]:
+def _late(late: Sequence[LateUsage], currency: str, labels: Mapping[str, str]) -> Iterator[BilledLine]:
     """What earlier usage costs that arrived after its period was closed: the difference that it makes to its own line."""
     for item in late:
         if item.price is None:
             raise UnbillableError(
-                f"late usage of {item.meter} in {item.period} has no price: agree one, then bill again"
+                f"late usage of {item.meter} in {item.period} has no price on {item.days.first}: put a contract on "
+                "record that prices it, then bill again"
             )
-        card = item.price.card
-        with_it = card.charge(item.billed_quantity + item.quantity, item.active_days, item.period_days)
-        without = card.charge(item.billed_quantity, item.active_days, item.period_days)
+        if item.currency not in {None, currency}:
+            raise UnbillableError(
+                f"late usage of {item.meter} in {item.period} is billed in {item.currency} and this period in "
+                f"{currency}: bill it by hand"
+            )
         yield BilledLine(
             kind=LineKind.LATE_USAGE,
             description=f"{labels.get(item.meter, item.meter)} of {item.period}, reported late",
-            amount_minor=with_it - without,
+            amount_minor=item.amount_minor,
             quantity=item.quantity,
             meter=item.meter,
             price=item.price,
@@ -302,6 +236,15 @@ def _late(late: Sequence[LateUsage], labels: Mapping[str, str]) -> Iterator[Bill
             active_days=item.active_days,
             period_days=item.period_days,
         )
+
+
+def _paid_already(late: Sequence[LateUsage], trued_up: Sequence[TruedUp]) -> Iterator[BilledLine]:
+    """Late usage that an earlier period's true-up has paid for is taken off again: only what exceeds it is due."""
+    for one in trued_up:
+        if paid := one.covers(late):
+            yield _fee_line(
+                LineKind.MINIMUM, f"{MINIMUM_COMMITMENT} of {one.period}, paid already", -paid, one.days, one.days.days
+            )
 
 
 def _true_up(

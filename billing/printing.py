@@ -136,7 +136,8 @@ def _detail(line: InvoiceLine) -> str:
     if line.rate is not None:
         return percent(line.rate)
     if line.kind is LineKind.LATE_USAGE:
-        return f"{written(line.quantity)} more, at the price of that period"
+        more = f"{written(line.quantity)} more, at the price of that period"
+        return ", ".join(part for part in (more, _prorated(line)) if part)
     return _prorated(line)
 
 

@@ -18,3 +18,8 @@ class RollUpFinding(BaseModel):
     rolled_quantity: Decimal
     raw_events: int
     rolled_events: int
+
+
+def made_anew(first: date, last: date) -> str:
+    """The command that makes the roll-ups of these days anew, both included."""
+    return f"`runbooks usage rebuild --first {first} --last {last}`"

@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 
 from billing.contracts import Contract, FixedDiscount, Pause, PercentDiscount, RecurringFee, Tax, Terms, Timing
 from billing.invoices import Invoice, InvoiceLine, InvoiceStatus, LineKind
-from billing.invoicing import Bill, LateUsage, Segment, bill, segments
+from billing.invoicing import Bill, bill
+from billing.late_usage import LateUsage, TruedUp
 from billing.periods import DaySpan, month_after, service_days
 from billing.rate_cards import MICRO, plain
+from billing.segments import Segment, segments
 from tests.billing.world import METER
 
 BERLIN = "Europe/Berlin"
@@ -69,6 +71,7 @@ def billed(
     used: Mapping[str, int] | Sequence[Mapping[str, int]] = (),
     advance_billed: Mapping[str, int] | None = None,
     late: Sequence[LateUsage] = (),
+    trued_up: Sequence[TruedUp] = (),
 ) -> Bill:
     """The bill of a Berlin tenant's month, next month's fees in advance included; usage in whole units a segment."""
     agreed = [contracts] if isinstance(contracts, Contract) else contracts
@@ -83,6 +86,7 @@ def billed(
         following_days=following,
         advance_billed=advance_billed,
         late=late,
+        trued_up=trued_up,
     )
 
 
@@ -143,4 +147,6 @@ def issued(made: Bill) -> Invoice:
         lines=lines,
         total_minor=made.total_minor,
         issued_at=local("2026-12-01T06:00"),
+        service_start=date(2026, 11, 1),
+        service_end=date(2026, 12, 1),
     )

@@ -12,8 +12,10 @@ import pytest
 from billing.contracts import Contract
 from billing.explanations import Background, ExplainedLine, Explanation, UsageDay, explain
 from billing.invoices import LineKind
-from billing.invoicing import segments
+from billing.late_usage import TruedUp
+from billing.money import Money
 from billing.periods import service_days
+from billing.segments import segments
 from tests.billing.agreements import BERLIN, billed, credit_of, fee, held, issued, late_usage, percent_off, tax, terms
 from tests.billing.world import METER, price, tier
 
@@ -117,6 +119,18 @@ def test_late_usage_is_told_as_the_difference_it_makes() -> None:
     assert line.sentences == (
         "200 units of 1 October 2026 to 31 October 2026 arrived after that period was closed.",
         "With them that period counts 1,150 units instead of 950: USD 3.00 instead of USD 0.00.",
+    )
+
+
+def test_what_an_earlier_minimum_has_paid_already_is_told() -> None:
+    october = TruedUp("2026-10", service_days("2026-10"), 300)
+
+    line = only(explained(held(terms()), late=[late_usage(500, 0, price())], trued_up=[october]))
+
+    assert line.amount == Money(minor=-300, currency="USD")
+    assert line.sentences == (
+        "The minimum of 1 October 2026 to 31 October 2026 was billed in full; USD 3.00 of what late usage adds to that "
+        "period were paid with it.",
     )
 
 

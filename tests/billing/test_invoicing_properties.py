@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from billing.contracts import Contract, FixedDiscount, PercentDiscount, RecurringFee, Terms, Timing
 from billing.discounts import reductions
 from billing.invoices import LineKind
-from billing.invoicing import Bill, UnbillableError, bill, segments
+from billing.invoicing import Bill, UnbillableError, bill
 from billing.periods import local_midnight, service_days
 from billing.rate_cards import MICRO, shared
+from billing.segments import segments
 from tests.billing.agreements import BERLIN, billed, credit_of, fee, held, percent_off, tax, terms
 from tests.billing.strategies import CURRENCIES, any_prices
 from tests.billing.world import METER

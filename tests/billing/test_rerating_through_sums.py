@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from billing.contracts import Contract, Terms
 from billing.findings import Assessment, Finding, FindingKind
 from billing.invoices import Invoice, LineKind
+from billing.late_usage import TruedUp
+from billing.periods import service_days
 from billing.prices import MeterPrice
 from billing.rerating import assess
-from tests.billing.agreements import billed, credit_of, fee, held, issued, percent_off, tax, terms
+from tests.billing.agreements import billed, credit_of, fee, held, issued, late_usage, percent_off, tax, terms
 from tests.billing.strategies import any_prices
 from tests.billing.world import METER, price, tier, usd
 
@@ -107,6 +109,18 @@ def test_of_two_true_ups_only_one_grows() -> None:
     outcome = assessed(contract, invoice, twice(1_000))
 
     assert [(line.line_number, line.credit_minor) for line in outcome.lines] == [(1, 1_000), (2, -1_000)]
+
+
+def test_what_an_earlier_minimum_has_paid_is_no_true_up_of_this_period() -> None:
+    contract = held(terms(prices=(price(),), minimum_minor=10_000))
+    october = TruedUp("2026-10", service_days("2026-10"), 300)
+    late = late_usage(500, 0, price(), meter="storage_gb")
+    invoice = issued(billed(contract, used={METER: 6_000}, late=[late], trued_up=[october]))
+
+    outcome = assessed(contract, invoice, twice(1_000))
+
+    assert [line.amount_minor for line in invoice.lines] == [6_000, 500, -300, 4_000]
+    assert [(line.line_number, line.credit_minor) for line in outcome.lines] == [(1, 1_000), (4, -1_000)]
 
 
 def test_a_minimum_that_is_no_longer_reached_gets_a_line_of_its_own() -> None:

@@ -7,8 +7,8 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.invoicing import segments
 from billing.periods import local_midnight, service_days
+from billing.segments import segments
 from tests.billing.agreements import BERLIN, fee, held, stretches, terms
 
 SMALL, LARGE = terms(fee(10_000)), terms(fee(20_000))

@@ -17,9 +17,10 @@ from adapters.postgres.billing_runs.calendar import Calendar
 from adapters.postgres.billing_runs.reading import Usage
 from adapters.postgres.billing_runs.terms import KnownTerms, TermsShelf
 from billing.contracts import Contract, Pause, Terms
-from billing.invoicing import Segment, UnbillableError
+from billing.invoicing import UnbillableError
 from billing.month_end import Shard
 from billing.periods import DaySpan
+from billing.segments import Segment
 
 # Between UTC's days and those of any zone.
 ONE_DAY = timedelta(days=1)

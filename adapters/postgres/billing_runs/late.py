@@ -1,4 +1,4 @@
-"""Usage that arrived after its own period was closed: what it adds to the line that billed that period."""
+"""Usage that arrived after its own period was closed, with what the documents so far have billed of that period."""
 
 from __future__ import annotations
 
@@ -9,108 +9,122 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, text
 
-from adapters.postgres.billing_runs.calendar import Calendar
+from adapters.postgres.billing_runs.calendar import Calendar, calendar_of
 from adapters.postgres.billing_runs.irregular import read_contracts
 from adapters.postgres.billing_runs.reading import Account
 from adapters.postgres.billing_runs.terms import TermsShelf
-from billing.contracts import Contract
-from billing.invoicing import LateUsage, segments
+from billing.invoices import LineKind
+from billing.late_usage import BilledPart, LateUsage, TruedUp, rated_where_it_belongs
 from billing.month_end import Shard
 from billing.periods import DaySpan, service_days
 from billing.prices import MeterPrice
+from billing.segments import segments
 
-# What this period's document has billed already counts as well, so that a dry run repeats what was issued.
+# What this period's document has billed already counts as well, so that a dry run repeats what was issued. Looked for by
+# itself first: nearly always there is nothing, and then no tenant is read.
 _LATE = text("""
-    select tenant_id, period, meter, cast(sum(quantity) as text) as quantity from late_usage
-    where tenant_id between :first and :last and period < :period
-        and (billed_on is null or billed_on = 'inv-' || :period || '-' || tenant_id)
-    group by tenant_id, period, meter
-    order by tenant_id, period, meter
+    with late as materialized (
+        select tenant_id, period, meter, event_time, quantity from late_usage
+        where tenant_id between :first and :last and period < :period
+            and (billed_on is null or billed_on = 'inv-' || :period || '-' || tenant_id)
+    )
+    select tenant_id, period, meter, cast(event_time at time zone tenant.zone as date) as day,
+        cast(sum(quantity) as text) as quantity
+    from late join tenants as tenant using (tenant_id)
+    group by tenant_id, period, meter, day
+    order by tenant_id, period, meter, day
 """)
 
-# A period's usage lines, and late ones that later documents have added to it: those carry the days of their own period.
+# A period's usage and its true-up, and what later documents have added to the one and taken off the other: those lines carry
+# days of the period they are about.
 _BILLED = text("""
-    select invoice.tenant_id, invoice.period, line.meter, cast(line.quantity as text) as quantity,
-        line.service_start, line.active_days, line.period_days, price.price
+    select invoice.tenant_id, invoice.currency, line.kind, line.meter, cast(line.quantity as text) as quantity,
+        line.amount_minor, line.service_start, line.service_end, line.active_days, line.period_days, price.price,
+        case when line.kind = 'usage' then invoice.period
+            else coalesce(service_month(line.service_start, tenant.anchor_day), invoice.period) end as period
     from invoices as invoice
+    join tenants as tenant on tenant.tenant_id = invoice.tenant_id
     join invoice_lines as line on line.invoice_id = invoice.invoice_id
     left join prices as price on price.price_id = line.price_id
     where invoice.tenant_id = any(:tenants) and invoice.period >= :oldest and invoice.period < :period
-        and invoice.kind = 'usage' and line.kind in ('usage', 'late_usage') and line.meter is not null
+        and invoice.kind = 'usage' and line.kind in ('usage', 'late_usage', 'minimum')
         and invoice.status not in ('draft', 'void')
         and not exists (select from invoices as later where later.corrects = invoice.invoice_id)
     order by invoice.tenant_id, invoice.period, line.number
 """)
 
 
-class _Billed(NamedTuple):
-    """What the documents so far have billed of a tenant's meter and period, and at which price."""
+class Late(NamedTuple):
+    """A tenant's late usage, and what is left of the true-ups of the periods that it belongs to."""
 
-    quantity: int
-    price: MeterPrice | None
-    active_days: int
-    period_days: int
+    usage: tuple[LateUsage, ...]
+    trued_up: tuple[TruedUp, ...]
+
+
+NOTHING_LATE = Late((), ())
 
 
 def read_late_usage(
     connection: Connection, shard: Shard, accounts: Mapping[str, Account], calendar: Calendar, shelf: TermsShelf
-) -> dict[str, list[LateUsage]]:
+) -> dict[str, Late]:
     """Late usage of earlier periods by tenant, with what those periods were billed; nearly always nothing."""
-    late = connection.execute(_LATE, shard.model_dump() | {"period": calendar.period}).all()
-    late = [row for row in late if row.tenant_id in accounts]
-    if not late:
+    arrived = _arrived(connection.execute(_LATE, shard.model_dump() | {"period": calendar.period}), accounts)
+    if not arrived:
         return {}
-    tenants = sorted({row.tenant_id for row in late})
-    oldest = min(row.period for row in late)
-    lines = connection.execute(_BILLED, {"tenants": tenants, "oldest": oldest, "period": calendar.period}).all()
-    billed = _billed(lines, accounts)
-    since = DaySpan(service_days(oldest, 31).first, calendar.outer.end)
+    tenants = sorted({tenant_id for tenant_id, _ in arrived})
+    oldest = min(period for _, period in arrived)
+    billed_lines = _billed_lines(connection, tenants, oldest, calendar.period)
+    since = DaySpan(calendar_of(oldest).outer.first, calendar.outer.end)
     contracts, _ = read_contracts(connection, tenants, since, shelf)
-    found: defaultdict[str, list[LateUsage]] = defaultdict(list)
-    for row in late:
-        account = accounts[row.tenant_id]
-        days = service_days(row.period, account.anchor_day)
-        so_far = billed.get((row.tenant_id, row.meter, days.first)) or _unbilled(
-            contracts.get(row.tenant_id, ()), row.meter, days, account.zone
-        )
-        found[row.tenant_id].append(
-            LateUsage(
-                period=row.period,
-                meter=row.meter,
-                quantity=_micro(row.quantity),
-                billed_quantity=so_far.quantity,
-                price=so_far.price,
-                days=days,
-                active_days=so_far.active_days,
-                period_days=so_far.period_days,
-            )
-        )
-    return found
+    usage: defaultdict[str, list[LateUsage]] = defaultdict(list)
+    trued_up: defaultdict[str, list[TruedUp]] = defaultdict(list)
+    for (tenant_id, period), by_day in arrived.items():
+        account = accounts[tenant_id]
+        days = service_days(period, account.anchor_day)
+        lines = billed_lines.get((tenant_id, period), ())
+        covered = segments(contracts.get(tenant_id, ()), days, account.zone)
+        usage[tenant_id] += rated_where_it_belongs(period, days, by_day, covered, _parts(lines, days))
+        if (left := sum(line.amount_minor for line in lines if line.kind == LineKind.MINIMUM)) > 0:
+            trued_up[tenant_id].append(TruedUp(period, days, left))
+    return {tenant_id: Late(tuple(usage[tenant_id]), tuple(trued_up[tenant_id])) for tenant_id in tenants}
 
 
-def _billed(lines: Iterable[Row[Any]], accounts: Mapping[str, Account]) -> dict[tuple[str, str, date], _Billed]:
-    """By tenant, meter and the first day of the period: quantities added up, the price of the newest usage line."""
-    billed: dict[tuple[str, str, date], _Billed] = {}
-    for line in lines:
-        own = line.service_start or service_days(line.period, accounts[line.tenant_id].anchor_day).first
-        key = (line.tenant_id, line.meter, own)
-        before = billed.get(key)
-        price = MeterPrice.model_validate(line.price) if line.price else before and before.price
-        billed[key] = _Billed(
-            quantity=_micro(line.quantity) + (before.quantity if before else 0),
-            price=price,
-            active_days=line.active_days or 1,
+def _arrived(
+    rows: Iterable[Row[Any]], accounts: Mapping[str, Account]
+) -> dict[tuple[str, str], dict[tuple[str, date], int]]:
+    """Millionths of a unit by meter and local day, for each tenant that is billed and each period."""
+    arrived: defaultdict[tuple[str, str], dict[tuple[str, date], int]] = defaultdict(dict)
+    for row in rows:
+        if row.tenant_id in accounts:
+            arrived[row.tenant_id, row.period][row.meter, row.day] = _micro(row.quantity)
+    return arrived
+
+
+def _billed_lines(
+    connection: Connection, tenants: Sequence[str], oldest: str, period: str
+) -> dict[tuple[str, str], list[Row[Any]]]:
+    """By tenant and the period that a line is about, whichever document it is on."""
+    lines: defaultdict[tuple[str, str], list[Row[Any]]] = defaultdict(list)
+    for line in connection.execute(_BILLED, {"tenants": tenants, "oldest": oldest, "period": period}):
+        lines[line.tenant_id, line.period].append(line)
+    return lines
+
+
+def _parts(lines: Iterable[Row[Any]], days: DaySpan) -> list[BilledPart]:
+    """The lines of a period's usage; one that says no days is for the whole period."""
+    return [
+        BilledPart(
+            meter=line.meter,
+            price=MeterPrice.model_validate(line.price),
+            quantity=_micro(line.quantity),
+            days=DaySpan(line.service_start, line.service_end) if line.service_start else days,
+            active_days=line.active_days if line.active_days is not None else 1,
             period_days=line.period_days or 1,
+            currency=line.currency,
         )
-    return billed
-
-
-def _unbilled(contracts: Sequence[Contract], meter: str, days: DaySpan, zone: str) -> _Billed:
-    """Nothing was billed for the meter then: it is rated with the price that was agreed for that period, if any."""
-    for segment in reversed(segments(contracts, days, zone)):
-        if price := segment.terms.price_of(meter):
-            return _Billed(0, price, segment.active_days, days.days)
-    return _Billed(0, None, days.days, days.days)
+        for line in lines
+        if line.price
+    ]
 
 
 def _micro(quantity: str) -> int:

@@ -9,13 +9,16 @@ from typing import NamedTuple
 
 from adapters.postgres.billing_runs.calendar import Calendar
 from adapters.postgres.billing_runs.irregular import by_segment, in_total
+from adapters.postgres.billing_runs.late import NOTHING_LATE, Late
 from adapters.postgres.billing_runs.reading import Account, Stops, Usage
 from adapters.postgres.billing_runs.terms import KnownTerms
 from billing.contracts import Contract
-from billing.invoicing import Bill, LateUsage, Segment, bill, segments
+from billing.invoicing import Bill, bill
 from billing.month_end import Outcome
 from billing.parking import obstacle
 from billing.periods import DaySpan
+from billing.rollups import made_anew
+from billing.segments import Segment, segments
 
 _NOTHING: Mapping[str, int] = {}
 
@@ -42,7 +45,7 @@ class Material:
     by_day: Mapping[str, Mapping[date, Usage]]
     contracts: Mapping[str, Sequence[Contract]]
     in_advance: Mapping[str, Usage]
-    late: Mapping[str, Sequence[LateUsage]]
+    late: Mapping[str, Late]
     _whole: dict[tuple[int, int, bool], tuple[Segment, ...]] = field(default_factory=dict)
 
     def judge(self, account: Account) -> Judged:
@@ -53,7 +56,7 @@ class Material:
         if hold := self.stops.hold_on(tenant_id, used):
             return Judged(account, days, Outcome.HELD, reason=f"invoicing is held: {hold}")
         if tenant_id in self.stops.disagreeing:
-            return Judged(account, days, Outcome.PARKED, reason=_disagrees(self.stops.disagreeing[tenant_id]))
+            return Judged(account, days, Outcome.PARKED, reason=_disagrees(*self.stops.disagreeing[tenant_id]))
         owed = tenant_id in self.late or tenant_id in self.in_advance
         if not (account.now or owed or any(used.values())):
             return Judged(account, days, Outcome.NOTHING_TO_BILL)
@@ -86,6 +89,7 @@ class Material:
             covered = segments(contracts, days, account.zone)
             usage = by_segment(covered, self.by_day.get(tenant_id, {}))
             following = segments(contracts, following_days, account.zone)
+        late = self.late.get(tenant_id, NOTHING_LATE)
         return bill(
             covered,
             days,
@@ -93,7 +97,8 @@ class Material:
             following=following,
             following_days=following_days,
             advance_billed=self.in_advance.get(tenant_id, _NOTHING),
-            late=self.late.get(tenant_id, ()),
+            late=late.usage,
+            trued_up=late.trued_up,
             labels=self.labels,
         )
 
@@ -115,8 +120,8 @@ class Material:
         return self._whole[key]
 
 
-def _disagrees(where: str) -> str:
+def _disagrees(meter: str, day: date) -> str:
     return (
-        f"the roll-up of {where} does not agree with the raw events: roll it up again, validate it, "
+        f"the roll-up of {meter} on {day} does not agree with the raw events: make it anew ({made_anew(day, day)}), "
         "then bill the tenant again"
     )

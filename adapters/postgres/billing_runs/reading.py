@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
@@ -119,11 +120,11 @@ class Account(NamedTuple):
 
 @dataclass(frozen=True)
 class Stops:
-    """Why tenants are not to be billed: holds by tenant and by meter, and roll-ups that disagree with raw usage."""
+    """Why tenants are not to be billed: holds by tenant and by meter, and the first roll-up that disagrees with raw usage."""
 
     tenants: dict[str, str]
     meters: dict[str, str]
-    disagreeing: dict[str, str]
+    disagreeing: dict[str, tuple[str, date]]
 
     def hold_on(self, tenant_id: str, used: Iterable[str]) -> str | None:
         """The reason of a hold that covers the tenant or a meter it used."""
@@ -166,7 +167,7 @@ def read_stops(connection: Connection, shard: Shard, calendar: Calendar) -> Stop
     return Stops(
         tenants={hold.tenant_id: hold.reason for hold in holds if hold.tenant_id is not None},
         meters={hold.meter: hold.reason for hold in holds if hold.tenant_id is None},
-        disagreeing={found.tenant_id: f"{found.meter} on {found.day}" for found in findings},
+        disagreeing={found.tenant_id: (found.meter, found.day) for found in findings},
     )
 
 

@@ -100,6 +100,6 @@ def _price_ids(connection: Connection, material: Material) -> PriceIds:
     of_terms = [
         (price, known.price_ids[price.meter]) for known in material.terms.values() for price in known.terms.prices
     ]
-    late = [item.price for items in material.late.values() for item in items if item.price is not None]
+    late = [item.price for one in material.late.values() for item in one.usage if item.price is not None]
     ids = ids_of(connection, late) if late else {}
     return PriceIds([*of_terms, *((price, ids[price]) for price in late)])

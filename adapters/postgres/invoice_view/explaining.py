@@ -16,9 +16,9 @@ from adapters.postgres.usage_view import UsageEvent
 from billing.contracts import Contract
 from billing.explanations import Background, ExplainedLine, Explanation, UsageDay, explain
 from billing.invoices import Invoice, InvoiceLine, LineKind
-from billing.invoicing import segments
 from billing.month_end import Shard
 from billing.periods import DaySpan, local_midnight, month_after, service_days
+from billing.segments import segments
 from billing.tenants import Tenant
 
 EVENTS_MAX = 1_000

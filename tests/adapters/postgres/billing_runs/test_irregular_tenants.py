@@ -1,4 +1,4 @@
-"""Tenants that are not plain: split periods, pauses, anchors, late usage, days not rolled up, fees in advance.
+"""Tenants that are not plain: split periods, pauses, anchors, days not rolled up, fees in advance.
 
 Whatever way a shard is read, the documents say what the pure bill says.
 """
@@ -8,59 +8,25 @@ from __future__ import annotations
 import random
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import insert
 
-from adapters.postgres.partitions import make_months
-from adapters.postgres.tables import late_usage, rollup_dirty, usage_events
 from adapters.postgres.tenants import Tenants
 from billing.contracts import FixedDiscount, PercentDiscount, RecurringFee, Tax, Terms, Timing
-from billing.invoicing import Bill, bill, segments
+from billing.invoicing import Bill, bill
 from billing.month_end import Outcome
 from billing.periods import service_days
 from billing.prices import MeterPrice, PriceTier, Scheme
 from billing.rate_cards import micro
-from tests.adapters.postgres.billing_runs.world import API_CALLS, NOW, PERIOD, STORAGE, USUAL, House
+from billing.segments import segments
+from tests.adapters.postgres.billing_runs.events import Events
+from tests.adapters.postgres.billing_runs.world import API_CALLS, PERIOD, STORAGE, USUAL, House
 
 NOVEMBER = "2026-11"
 FEE = RecurringFee(name="Seat", amount_minor=310_00)
 SEATS_AHEAD = Terms(currency="USD", fees=(FEE.model_copy(update={"timing": Timing.ADVANCE}),), prices=(API_CALLS,))
 CALLS = Terms(currency="USD", prices=(API_CALLS,))
-THOUSAND_FREE = Terms(currency="USD", prices=(API_CALLS.model_copy(update={"included": Decimal(1_000)}),), fees=(FEE,))
-
-
-class Events:
-    """Raw usage beside the roll-ups, as loading leaves it."""
-
-    def __init__(self, house: House) -> None:
-        self.house = house
-        with house.engine.begin() as connection:
-            make_months(connection, date(2026, 9, 1), date(2026, 12, 1))
-
-    def arrived(
-        self, tenant_id: str, at: str, quantity: int, *, late_for: str | None = None, rolled_up: bool = False
-    ) -> None:
-        moment, event_id = datetime.fromisoformat(at), uuid4()
-        event = {"event_id": event_id, "tenant_id": tenant_id, "event_time": moment, "meter": "api_calls"}
-        event |= {"quantity": quantity, "route": "/", "trace_id": uuid4(), "api_key_id": "key-1"}
-        day = moment.astimezone(ZoneInfo("Europe/Berlin")).date()
-        with self.house.engine.begin() as connection:
-            connection.execute(insert(usage_events).values(event))
-            if late_for:
-                late = {name: event[name] for name in ("event_id", "event_time", "tenant_id", "meter", "quantity")}
-                connection.execute(insert(late_usage).values(late | {"period": late_for}))
-            if not rolled_up:
-                connection.execute(insert(rollup_dirty).values(tenant_id=tenant_id, meter="api_calls", day=day))
-        if rolled_up:
-            self.house.used(tenant_id, quantity, day=f"{day}")
-
-
-@pytest.fixture
-def events(house: House) -> Events:
-    return Events(house)
 
 
 # -- contracts ------------------------------------------------------------------------------------------------------
@@ -144,64 +110,6 @@ def test_days_that_wait_to_be_rolled_up_are_counted_from_the_events(house: House
     house.billed()
 
     assert house.totals() == {"acme": 800}
-
-
-def test_usage_that_came_after_the_closing_waits_for_the_next_bill_and_is_rated_with_its_own_month(
-    house: House, events: Events
-) -> None:
-    house.tenant("acme", THOUSAND_FREE)
-    events.arrived("acme", "2026-10-05T12:00+02:00", 900, rolled_up=True)
-    events.arrived("acme", "2026-10-06T12:00+02:00", 300, late_for=PERIOD, rolled_up=True)
-    events.arrived("acme", "2026-10-07T12:00+02:00", 50, late_for=PERIOD)
-
-    house.billed()
-    events.arrived("acme", "2026-11-07T12:00+01:00", 1_000, rolled_up=True)
-    house.billed("november", period=NOVEMBER)
-
-    assert house.lines("acme")[1] == ("usage", "API calls", Decimal(900), 0)
-    assert house.lines("acme", NOVEMBER)[1:] == [
-        ("usage", "API calls", Decimal(1_000), 0),
-        ("late_usage", f"API calls of {PERIOD}, reported late", Decimal(350), 125),
-    ]
-    assert house.column("select distinct billed_on from late_usage") == [f"inv-{NOVEMBER}-acme"]
-
-
-def test_late_usage_is_billed_once_and_later_lateness_goes_on_from_there(house: House, events: Events) -> None:
-    house.tenant("acme", THOUSAND_FREE)
-    events.arrived("acme", "2026-09-05T12:00+02:00", 900, rolled_up=True)
-    house.billed("september", period="2026-09")
-    events.arrived("acme", "2026-09-06T12:00+02:00", 100, late_for="2026-09")
-
-    house.billed()
-    events.arrived("acme", "2026-09-07T12:00+02:00", 100, late_for="2026-09")
-    house.billed("november", period=NOVEMBER)
-
-    assert house.lines("acme")[-1][2:] == (Decimal(100), 0)
-    assert house.lines("acme", NOVEMBER)[-1][2:] == (Decimal(100), 50)
-
-
-def test_late_usage_of_a_month_without_any_document_is_rated_with_the_contract_of_that_month(
-    house: House, events: Events
-) -> None:
-    house.tenant("acme", CALLS)
-    events.arrived("acme", "2026-09-05T12:00+02:00", 600, late_for="2026-09")
-
-    house.billed()
-
-    assert house.lines("acme") == [("late_usage", "API calls of 2026-09, reported late", Decimal(600), 300)]
-
-
-def test_late_usage_on_a_draft_that_was_taken_away_is_billed_again(house: House, events: Events) -> None:
-    house.tenant("acme", CALLS)
-    events.arrived("acme", "2026-09-05T12:00+02:00", 600, late_for="2026-09")
-    run = house.open()
-    house.rate(run)
-
-    house.runs.abandon(run.run_id, "wrong prices", NOW)
-
-    assert house.column("select billed_on from late_usage") == [None]
-    house.billed("second")
-    assert house.totals() == {"acme": 300}
 
 
 # -- fees in advance ------------------------------------------------------------------------------------------------

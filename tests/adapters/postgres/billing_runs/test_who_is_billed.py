@@ -50,7 +50,7 @@ PARKED: list[tuple[World, str]] = [
     (no_price, "speech_seconds was used and no contract prices it: agree a price"),
     (uncovered_day, "api_calls was used on 2026-10-05, which no contract covers"),
     (two_currencies, "contracts of the period are in EUR and USD"),
-    (disagreeing_roll_up, "the roll-up of api_calls on 2026-10-07 does not agree with the raw events"),
+    (disagreeing_roll_up, "make it anew (`runbooks usage rebuild --first 2026-10-07 --last 2026-10-07`)"),
     (lambda house: _tenant(house, terms=EURO), "the contract is in EUR and the tenant in USD"),
     (lambda house: _tenant(house, currency="XTS"), "the tenant's currency XTS is not one we bill in"),
     (lambda house: _tenant(house, legal_entity_id=None), "no legal entity issues this tenant's invoices"),
