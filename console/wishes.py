@@ -2,15 +2,21 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from billing.cases import Answer, Inquiry, Reason, Remark, ReplyId
-from billing.disputes import Resolution
+from billing.disputes import Category, Resolution
 from billing.holds import HeldEffect
+from billing.invoice_corrections import Deed
 from billing.money import Currency
 from billing.periods import BillingMonth
+from billing.policy.credits import Payback
 from billing.spelling import Spelled
 from billing.tenants import MeterName, TenantId
+
+# An amount in major units as text; its currency is said beside it, or is the invoice's.
+MajorUnits = Annotated[str, Spelled(r"[0-9]{1,12}(\.[0-9]{1,3})?", 'write an amount of zero or more, such as "120.00"')]
+Quantity = Annotated[str, Spelled(r"[0-9]{1,18}(\.[0-9]{1,6})?", 'write a quantity of zero or more, such as "1200"')]
 
 
 class _Wish(BaseModel):
@@ -40,9 +46,7 @@ class JudgementWish(_Wish):
     """A person's resolution; `amount` in major units as text, such as "120.00", zero when the bill is right."""
 
     resolution: Resolution
-    amount: Annotated[
-        str, Spelled(r"[0-9]{1,12}(\.[0-9]{1,3})?", 'write an amount of zero or more, such as "120.00"')
-    ] = "0"
+    amount: MajorUnits = "0"
     currency: Currency
     reason: Reason
     goodwill: bool = False
@@ -80,3 +84,23 @@ class PeriodWish(_Wish):
     """The month that is to be compared with the provider."""
 
     period: BillingMonth
+
+
+class LineWish(_Wish):
+    """What a line of an invoice should have said: its correct quantity, or its correct amount in major units."""
+
+    line: Annotated[int, Field(ge=1)]
+    quantity: Quantity | None = None
+    amount: MajorUnits | None = None
+
+
+class CorrectionWish(_Wish):
+    """What is to be done to an invoice. A credit gives either an `amount` back, in major units of the invoice's currency, or
+    what its `lines` bill too much; a void and a write-off take the whole invoice."""
+
+    deed: Deed
+    amount: MajorUnits | None = None
+    lines: Annotated[tuple[LineWish, ...], Field(max_length=200)] = ()
+    payback: Payback | None = None
+    category: Category | None = None
+    reason: Reason

@@ -74,15 +74,9 @@ def reaching_temporal(case: str = "the case") -> Iterator[None]:
         if error.status is RPCStatusCode.FAILED_PRECONDITION:  # nobody to answer, or one worker after the other failed
             raise BillingFailure(FailureCode.UNAVAILABLE, f"no worker answers for {case}: try again soon") from error
         if error.status is RPCStatusCode.NOT_FOUND and "already completed" in error.message:
-            again = "start it again" if case.startswith("month-end/") else "re-open it first"
-            raise BillingFailure(FailureCode.CONFLICT, f"{case} is closed: {again}") from error
+            raise BillingFailure(FailureCode.CONFLICT, f"{case} is closed: {_once_closed(case)}") from error
         if error.status is RPCStatusCode.NOT_FOUND:
-            where = (
-                "start it with `runbooks month-end run`"
-                if case.startswith("month-end/")
-                else "see `runbooks case list`"
-            )
-            raise BillingFailure(FailureCode.NOT_FOUND, f"{case} is no open case: {where}") from error
+            raise BillingFailure(FailureCode.NOT_FOUND, f"{case} is no open case: {_where_open(case)}") from error
         raise
     except RuntimeError as error:
         # The SDK's own words for a server that cannot be reached at all; it has no class for it.
@@ -97,3 +91,25 @@ async def answers(client: Client) -> bool:
         return await client.service_client.check_health(timeout=timedelta(seconds=1))
     except (RPCError, RuntimeError):
         return False
+
+
+def _once_closed(case: str) -> str:
+    """What can be done about something that was said to a closed case."""
+    match case.partition("/")[0]:
+        case "month-end":
+            return "start it again"
+        case "correction":
+            return "order another one if need be"
+        case _:
+            return "re-open it first"
+
+
+def _where_open(case: str) -> str:
+    """Where open cases of the kind are found."""
+    match case.partition("/")[0]:
+        case "month-end":
+            return "start it with `runbooks month-end run`"
+        case "correction":
+            return "see `runbooks invoice correction list`"
+        case _:
+            return "see `runbooks case list`"

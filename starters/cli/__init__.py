@@ -9,6 +9,7 @@ from starters.cli import (
     approvals,
     cases,
     contracts,
+    corrections,
     customers,
     database,
     decisions,
@@ -25,6 +26,7 @@ from starters.cli import (
     schedules,
     usage,
 )
+from starters.cli.line_options import InOrder
 from starters.cli.mistakes import Commands
 from starters.cli.session import Session
 
@@ -42,6 +44,11 @@ app.add_typer(month_end.app, name="month-end")
 app.command()(reconciliation.reconcile)
 app.add_typer(reconciliation.app, name="reconciliation")
 app.add_typer(invoices.app, name="invoice")
+invoices.app.command(cls=InOrder)(corrections.correct)
+invoices.app.command()(corrections.refund)
+invoices.app.command()(corrections.void)
+invoices.app.command("write-off")(corrections.write_off)
+invoices.app.add_typer(corrections.app, name="correction")
 app.add_typer(customers.app, name="customer")
 app.add_typer(contracts.app, name="contract")
 app.add_typer(holds.app, name="holds")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from temporalio import workflow
 
-from billing import month_end, reconciling, usage_validation
+from billing import invoice_corrections, month_end, reconciling, usage_validation
 from billing.cases import Ending
 from billing.policy.raci import RACI
 from workflows import RUNBOOKS
@@ -19,6 +19,7 @@ HERE = Path(__file__).parents[2]
 # The endings of each runbook by its workflow type; a new runbook adds its own enum.
 ENDINGS: dict[str, list[str]] = {
     "dispute": [ending.name.lower() for ending in Ending],
+    "invoice-correction": [ending.name.lower() for ending in invoice_corrections.Ending],
     "month-end": [ending.name.lower() for ending in month_end.Ending],
     "reconciliation": [ending.name.lower() for ending in reconciling.Ending],
     "usage-validation": [ending.name.lower() for ending in usage_validation.Ending],
