@@ -48,6 +48,10 @@ bench: $(READY)  ## measurements, as ratios to a baseline in the same run
 	@$(BIN)/python -m benchmarks.evidence
 	@$(BIN)/python -m benchmarks.rating
 	@$(BIN)/python -m benchmarks.usage_load
+	@$(BIN)/python -m benchmarks.month_end
+	@$(BIN)/python -m benchmarks.month_end_workflow
+	@$(BIN)/python -m benchmarks.stripe_push
+	@$(BIN)/python -m benchmarks.reconciliation
 
 clean:  ## remove the environment and the sandbox's data
 	@test ! -x $(BIN)/python -o ! -d .runbooks || $(BIN)/python -m sandbox.removal .runbooks

@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 640, 400
 LEFT, RIGHT, TOP, BOTTOM = 64, 190, 44, 48
-COLOURS = ("#1b6ca8", "#0f9d76", "#c8553d", "#7a6f9b", "#8a8d91")
+COLOURS = ("#1b6ca8", "#d98e04", "#0f9d76", "#c8553d", "#7a6f9b", "#8a8d91")
 
 Points = Sequence[tuple[float, float]]
 
@@ -26,7 +26,7 @@ def growth_plot(title: str, series: Mapping[str, Points], x_label: str, y_label:
         *_in_step(next(iter(series.values())), xs, ys),
     ]
     labels = _spread([(ys.at(points[-1][1]), name) for name, points in series.items()])
-    for colour, (name, points) in zip(COLOURS, series.items(), strict=False):
+    for colour, (name, points) in zip(COLOURS[: len(series)], series.items(), strict=True):
         parts += _line(points, xs, ys, colour)
         parts.append(
             f'<text x="{xs.at(points[-1][0]) + 10:.1f}" y="{labels[name] + 4:.1f}" fill="{colour}">{escape(name)}</text>'

@@ -85,7 +85,7 @@ def measured(tenants: int, rounds: int) -> Contest:
     """Plant, compare, and let the ways take turns."""
     contest = Contest(tenants)
     with (
-        _planted(tenants) as books,
+        planted(tenants) as books,
         workers(books.url, 1, 1) as alone,
         workers(books.url, 1, SHARDS_A_WORKER) as one,
         workers(books.url, 2, SHARDS_A_WORKER) as two,
@@ -112,7 +112,8 @@ def measured(tenants: int, rounds: int) -> Contest:
 
 
 @contextmanager
-def _planted(tenants: int) -> Iterator[Books]:
+def planted(tenants: int) -> Iterator[Books]:
+    """The books of a month that is over, on a server of its own, with nothing billed yet."""
     with tempfile.TemporaryDirectory(prefix="month-end-benchmark-") as home:
         Path(home).chmod(0o711)  # for root, whose server runs as `nobody` and must pass through to stay in here
         server = PostgresServer(Path(home) / "postgres")

@@ -29,8 +29,7 @@ from temporalio.testing import WorkflowEnvironment
 from adapters.policies import Policies
 from adapters.postgres.billing_runs import PostgresBillingRuns
 from adapters.postgres.run_reviews import PostgresRunReviews
-from benchmarks.month_end import RESULTS
-from benchmarks.month_end import _planted as planted
+from benchmarks.month_end import RESULTS, planted
 from benchmarks.month_end_ways import Books
 from benchmarks.month_end_world import NOW, PERIOD
 from benchmarks.rounds import HEADS, Contender, Duel, Timing, machine, table
