@@ -20,7 +20,7 @@ from billing.month_end import (
     ShardResult,
 )
 from billing.policy.month_end import Errand
-from billing.rollups import RollUpFinding
+from billing.rollups import RollUpFinding, made_anew
 from billing.run_reports import RunReport, RunReview
 
 
@@ -52,11 +52,20 @@ class DaysToRollUp(_Order):
 
 
 class RolledUp(_Order):
-    """How many roll-ups were made anew, how many disagree with the raw events still, and the first of those."""
+    """How many roll-ups were made anew, how many disagree with the raw events still, the first of those, and from which
+    day to which they do."""
 
     made: int
     disagreeing: int
     examples: tuple[RollUpFinding, ...]
+    first: date | None = None
+    last: date | None = None
+
+    @property
+    def made_anew(self) -> str:
+        """The command that makes the disagreeing days anew; there must be some."""
+        days = [one.day for one in self.examples]
+        return made_anew(self.first or min(days), self.last or max(days))
 
 
 class ParkingOrder(_Order):
@@ -120,7 +129,14 @@ class MonthEnds:
         """Bring every roll-up up to date and hold those of the period against the raw events (D14)."""
         made = self.rollups.bring_up_to_date(activity.heartbeat)
         findings = self.rollups.validate(days.first, days.end, activity.heartbeat)
-        return RolledUp(made=made, disagreeing=len(findings), examples=findings[:_EXAMPLES])
+        wrong = [finding.day for finding in findings]
+        return RolledUp(
+            made=made,
+            disagreeing=len(findings),
+            examples=findings[:_EXAMPLES],
+            first=min(wrong, default=None),
+            last=max(wrong, default=None),
+        )
 
     @activity.defn(name="next_shards", no_thread_cancel_exception=True)
     def shards(self, page: Page) -> tuple[Shard, ...]:

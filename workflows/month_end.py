@@ -126,11 +126,11 @@ class MonthEnd(MonthEndErrands):
         )
         self.note(f"usage that arrives after {cutoff:%Y-%m-%d %H:%M:%S} UTC is late")
         while (rolled := await self._rolled_up()).disagreeing and not self.order.dry_run:
-            days = [f"{one.tenant_id} {one.meter} {one.day}" for one in rolled.examples]
+            places = [f"{one.tenant_id} {one.meter} {one.day}" for one in rolled.examples]
             await self.hand_over(
                 Role.ENGINEERING,
-                f"roll-ups and raw events differ in {counted(rolled.disagreeing, 'place')}, such as {listed(days)}: find out "
-                "why, make those days anew (`runbooks usage rebuild`), then let the run try again",
+                f"roll-ups and raw events differ in {counted(rolled.disagreeing, 'place')}, such as {listed(places)}: find "
+                f"out why, make those days anew ({rolled.made_anew}), then let the run try again",
             )
         self.note(f"{counted(rolled.made, 'roll-up')} brought up to date")
 

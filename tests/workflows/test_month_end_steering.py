@@ -190,14 +190,15 @@ async def test_roll_ups_that_disagree_with_the_events_are_handed_to_engineering(
         raw_events=99,
         rolled_events=100,
     )
-    office.rollups.wrong.append(finding)
+    office.rollups.wrong += [finding, finding.model_copy(update={"day": date(2025, 10, 2)})]
     run = await office.starts()
     waiting = await run.story()
     office.rollups.wrong.clear()
 
     await run.does(MonthEnd.try_again, by="engineering-1", reason="rebuilt")
 
-    assert "roll-ups and raw events differ in 1 place, such as acme api_calls 2025-10-05" in waiting.next_step
+    assert "roll-ups and raw events differ in 2 places, such as acme api_calls 2025-10-05" in waiting.next_step
+    assert "(`runbooks usage rebuild --first 2025-10-02 --last 2025-10-05`)" in waiting.next_step
     assert office.letters("run_handed_over") == ["engineering-1@ops.example"]
     assert await run.ending() is Ending.CLOSED
 
