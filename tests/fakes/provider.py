@@ -39,12 +39,14 @@ class FakeProvider:
     """Satisfies PaymentProvider. `credits` holds what came about; `keys` the key of every request that was sent.
 
     Every invoice counts as wholly unpaid unless `amount_remaining` (minor units, by provider invoice id) says otherwise, and
-    what does not remain was paid by a charge. `changed` holds the status of invoices that were voided or written off.
+    what does not remain was paid by a charge, but for the earlier credits in `applied`. `changed` holds the status of
+    invoices that were voided or written off.
     """
 
     credits: list[FakeCredit] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     amount_remaining: dict[str, int] = field(default_factory=dict)
+    applied: dict[str, int] = field(default_factory=dict)
     changed: dict[str, InvoiceStatus] = field(default_factory=dict)
     _currency: dict[str, str] = field(default_factory=dict)
     _answered: dict[str, tuple[Wire, ProviderAnswer | FailureCode]] = field(default_factory=dict)
@@ -88,7 +90,7 @@ class FakeProvider:
         invoice_id = wires.provider_invoice_of(invoice)
         of_invoice = [credit for credit in self.credits if credit.provider_invoice_id == invoice_id]
         original = invoice.total_minor + sum(credit.amount.minor for credit in of_invoice if invoice.revision > 1)
-        paid = original - self.amount_remaining.get(invoice_id, original)
+        paid = original - self.applied.get(invoice_id, 0) - self.amount_remaining.get(invoice_id, original)
         credited = sum(credit.amount.minor for credit in of_invoice)
         refunded = sum(credit.refunded for credit in of_invoice)
         remaining = self._remaining(invoice_id, invoice)

@@ -57,6 +57,12 @@ BROKEN = [
     ("update disputes set ending = 'forgotten', closed_at = now()", "ending_known"),
     ("update disputes set duplicate_of = case_id", "no_duplicate_of_itself"),
     ("update disputes set meters = '{}'", "contests_a_meter"),
+    ("insert into invoice_corrections values ('correction/I/k-1', 'key', '{}', repeat('0', 64), 'a', null, null, now(), "
+     "'forgotten', 'a', '{}', now())", "ending_known"),
+    ("insert into invoice_corrections values ('correction/I/k-1', 'key', '{}', repeat('0', 64), 'a', null, null, now(), "
+     "'withdrawn')", "closed_with_its_story"),
+    ("insert into invoice_corrections values ('correction/I/k-1', 'key', '{}', repeat('0', 64), 'a', 'I9', null, now())",
+     "fk_invoice_corrections_invoice_id"),
     # effects and approvals
     ("update effects set state = 'sent' where state = 'confirmed'", "is frozen"),
     ("update effects set state = 'sent' where kind = 'letter'", "sent_is_frozen"),
@@ -112,6 +118,8 @@ def test_a_rule_cannot_be_broken_by_hand(full_database: str, statement: str, rul
     "allowed",
     [
         "update invoices set status = 'paid', provider_invoice_id = 'in_7', dispute_note = 'seen'",
+        "update invoices set status = 'void', void_reason = 'made out to the wrong company'",
+        "update credit_applications set handed_back_at = now()",
         "insert into invoice_lines select invoice_id, 9, 'late line', null, 1, 0 from invoices",
         "update operators set active = false",
         "update usage_daily set quantity = 1",
@@ -131,6 +139,8 @@ def test_what_may_change_can_be_changed(full_database: str, allowed: str) -> Non
         "update credit_notes set amount_minor = 1",
         "update billing_corrections set notes = ''",
         "delete from approval_refusals",
+        "delete from invoice_corrections",
+        "update credit_applications set amount_minor = 1",
         "update usage_events set quantity = 0",
         "drop table tenants",
         "truncate effects",
