@@ -23,7 +23,12 @@ BLOCK_BYTES = 4 << 20
 _ROWS_BETWEEN_LOOKS = 5_000
 _BLOCKS_WAITING_MAX = 2
 
-_AS_CSV = sql.SQL("copy ({select}) to stdout (format csv, header, force_quote *, encoding 'UTF8')")
+AS_CSV = sql.SQL("copy ({select}) to stdout (format csv, header, force_quote *, encoding 'UTF8')")
+# An object a line: JSON writes control characters as escapes, so nothing in it is ever a delimiter or a quote.
+AS_JSON_LINES = sql.SQL(r"""
+    copy (select row_to_json(written) from ({select}) as written) to stdout
+    (format csv, header, delimiter E'\x01', quote E'\x02', encoding 'UTF8')
+""")
 
 
 class Noting(Protocol):
@@ -34,16 +39,23 @@ class Noting(Protocol):
 
 
 def export(
-    connection: Connection, select: sql.Composable, parameters: dict[str, Any], copies: Sequence[Copy], pulse: Noting
+    connection: Connection,
+    select: sql.Composable,
+    parameters: dict[str, Any],
+    copies: Sequence[Copy],
+    pulse: Noting,
+    *,
+    form: sql.SQL = AS_CSV,
 ) -> list[EvidenceFile]:
-    """Write the rows of `select` to each of `copies`; returns the finished files in the same order.
+    """Write the rows of `select`, in one of the forms above, to each of `copies`; returns the finished files in the same
+    order.
 
     A thread writes block by block behind the reading, at most two blocks late. What fails there is raised here.
     """
     with ExitStack() as abandoned, ThreadPoolExecutor(1, "evidence-writer") as writer:
         for copy in copies:
             abandoned.callback(copy.abandon)
-        rows = _stream(driver_of(connection), _AS_CSV.format(select=select), parameters, copies, writer, pulse)
+        rows = _stream(driver_of(connection), form.format(select=select), parameters, copies, writer, pulse)
         files = [copy.finish(rows) for copy in copies]
         abandoned.pop_all()
     return files

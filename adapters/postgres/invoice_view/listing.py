@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    Subquery,
     Text,
     case,
     cast,
@@ -94,14 +95,21 @@ class Wanted(NamedTuple):
 
 def read_page(connection: Connection, wanted: Wanted, *, after: str | None, limit: int) -> DocumentPage:
     """Up to `limit` documents whose numbers come behind `after`."""
-    parts = [
-        part.order_by(part.selected_columns["number"].desc()).limit(limit + 1).subquery()
-        for part in _parts(connection, wanted, after)
-    ]
+    parts = [_first(part, wanted, limit + 1) for part in _parts(connection, wanted, after)]
     every = union_all(*(select(part) for part in parts)).subquery()
-    rows = connection.execute(select(every).order_by(every.c.number.desc()).limit(limit + 1)).mappings().all()
+    corrected = select(invoices.c.number).where(invoices.c.invoice_id == every.c.corrects_id).scalar_subquery()
+    page = select(every, corrected.label("corrects")).order_by(every.c.number.desc()).limit(limit + 1)
+    rows = connection.execute(page).mappings().all()
     shown = tuple(DocumentRow.model_validate(dict(row)) for row in rows[:limit])
     return DocumentPage(documents=shown, after=shown[-1].number if len(rows) > limit else None)
+
+
+def _first(part: Select[Any], wanted: Wanted, limit: int) -> Subquery:
+    """The highest numbers of a part. A month or a customer is read by its own index and then sorted: along the index of
+    the numbers, which the order would otherwise follow, all that came later would lie before it."""
+    number = part.selected_columns["number"]
+    narrow = wanted.period is not None or wanted.tenant_id is not None
+    return part.order_by((number.concat("") if narrow else number).desc()).limit(limit).subquery()
 
 
 def _parts(connection: Connection, wanted: Wanted, after: str | None) -> list[Select[Any]]:
@@ -130,22 +138,17 @@ def _narrowed(
 
 
 def _invoices(wanted: Wanted) -> Select[Any]:
-    corrected = invoices.alias("corrected")
     is_revised = invoices.c.revision > 1
     kind = case((is_revised, DocumentKind.CORRECTED_INVOICE.value), else_=DocumentKind.INVOICE.value)
-    found = (
-        _columns(
-            number=invoices.c.number,
-            kind=kind,
-            status=invoices.c.status,
-            total_minor=invoices.c.total_minor,
-            due_minor=invoices.c.total_minor - invoices.c.applied_credit_minor,
-            issued_at=invoices.c.issued_at,
-            corrects=corrected.c.number,
-        )
-        .outerjoin(corrected, corrected.c.invoice_id == invoices.c.corrects)
-        .where(invoices.c.number.is_not(None))
-    )
+    found = _columns(
+        number=invoices.c.number,
+        kind=kind,
+        status=invoices.c.status,
+        total_minor=invoices.c.total_minor,
+        due_minor=invoices.c.total_minor - invoices.c.applied_credit_minor,
+        issued_at=invoices.c.issued_at,
+        corrects_id=invoices.c.corrects,
+    ).where(invoices.c.number.is_not(None))
     if wanted.status is not None:
         found = found.where(invoices.c.status == wanted.status.value)
     if wanted.kind is not None:
@@ -161,7 +164,7 @@ def _notes() -> Select[Any]:
         total_minor=-credit_notes.c.amount_minor,
         due_minor=cast(null(), BigInteger),
         issued_at=credit_notes.c.issued_at,
-        corrects=invoices.c.number,
+        corrects_id=invoices.c.invoice_id,
     )
     return noted.join_from(credit_notes, invoices, credit_notes.c.invoice_id == invoices.c.invoice_id)
 
