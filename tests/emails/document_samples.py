@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from billing.emails import InvoiceCorrected, InvoiceIssued, InvoiceVoided, InvoiceWrittenOff, Payload
+from billing.correction_emails import InvoiceCorrected, InvoiceVoided, InvoiceWrittenOff
+from billing.emails import InvoiceIssued, Payload
 from billing.money import Money
 
 

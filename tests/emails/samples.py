@@ -22,6 +22,7 @@ from billing.emails import (
     SlaAlert,
 )
 from billing.money import Money
+from tests.emails.correction_samples import correction_payloads
 from tests.emails.document_samples import document_payloads
 from tests.emails.reconciliation_samples import reconciliation_payloads
 from tests.emails.run_samples import run_payloads
@@ -55,6 +56,7 @@ def payloads(currency: str) -> dict[str, Payload]:
         **_to_operators(currency),
         **_alerts(),
         **document_payloads(currency),
+        **correction_payloads(currency),
         **run_payloads(),
         **reconciliation_payloads(),
         **usage_payloads(),

@@ -112,6 +112,8 @@ def test_customers_never_read_our_own_words(name: str) -> None:
 
 # Where a reader looks first, by how the letter's name begins; in all others at the dispute.
 LOOK = {
+    "approval_requested.correction": "invoice correction show correction/INV-2026-000123/k-1f3a5c7e",
+    "handed_over.correction": "invoice correction show correction/INV-2026-000123/k-1f3a5c7e",
     "run_": "month-end show --period 2026-10",
     "reconciliation_differs": "reconciliation show 2026-10/2026-11-21",
     "duplicates_found": "reconciliation show 2026-10/2026-11-21",
