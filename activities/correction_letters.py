@@ -10,7 +10,8 @@ from activities.invoicing_ports import DocumentPress
 from activities.letters import Letters, Notice, Posted
 from activities.ports import TenantDirectory
 from billing.authority import Role
-from billing.emails import Attachment, InvoiceCorrected, InvoiceVoided, InvoiceWrittenOff, Letter, Recipient
+from billing.correction_emails import InvoiceCorrected, InvoiceVoided, InvoiceWrittenOff
+from billing.emails import Attachment, Letter, Recipient
 from billing.failures import BillingFailure, FailureCode
 from billing.invoice_corrections import CorrectionReceipt, Deed
 
