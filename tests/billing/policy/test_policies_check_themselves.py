@@ -36,6 +36,7 @@ CONTRADICTIONS: list[tuple[BaseModel, dict[str, Any], str]] = [
     (STANDARD.credits, {"corrected_invoice_above": Money.of("10", "EUR")}, "every limit must be in USD"),
     (STANDARD.credits, {"agent_limit": usd("500")}, "limits must grow with the role"),
     (STANDARD.credits, {"agent_limit": usd("501")}, "limits must grow with the role"),
+    (STANDARD.credits, {"payback": "next_invoice"}, "what was paid goes to refund or balance"),
     (STANDARD.credits, {"units_per_reference": {"EUR": Decimal(0)}}, "planning rates must be positive"),
     (STANDARD.credits, {"units_per_reference": {"XXX": Decimal(1)}}, "'XXX' is not one we bill in"),
     (STANDARD.disputes, {"normal_from": usd("500")}, "thresholds must climb"),
