@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from billing.rate_cards import RateCard
 from billing.tenants import MeterName
@@ -31,7 +31,7 @@ class PriceTier(BaseModel):
     as soon as the tier is reached.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     up_to: Annotated[Units, Field(gt=0)] | None = None
     unit_amount: UnitAmount
@@ -44,7 +44,7 @@ class MeterPrice(BaseModel):
     `minimum_minor` and `maximum_minor` bound what a whole period of the meter comes to.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     meter: MeterName
     included: Annotated[Units, Field(ge=0)] = Decimal(0)
@@ -54,15 +54,19 @@ class MeterPrice(BaseModel):
     minimum_minor: Annotated[int, Field(ge=0)] | None = None
     maximum_minor: Annotated[int, Field(ge=0)] | None = None
 
-    @model_validator(mode="after")
-    def _tiers_climb_without_gap_or_end(self) -> Self:
-        bounds = [tier.up_to for tier in self.tiers]
+    @field_validator("tiers")
+    @classmethod
+    def _tiers_climb_without_gap_or_end(
+        cls, tiers: tuple[PriceTier, ...], known: ValidationInfo
+    ) -> tuple[PriceTier, ...]:
+        """A tier begins where the one before it ends, so they leave no gap and overlap nowhere."""
+        bounds, meter = [tier.up_to for tier in tiers], known.data.get("meter")
         closed = [bound for bound in bounds[:-1] if bound is not None]
         if len(closed) != len(bounds) - 1 or bounds[-1] is not None:
-            raise ValueError(f"tiers of {self.meter}: every tier but the last needs up_to, the last must be open")
+            raise ValueError(f"tiers of {meter}: every tier but the last needs up_to, the last must be open")
         if any(lower >= upper for lower, upper in pairwise(closed)):
-            raise ValueError(f"tiers of {self.meter}: up_to must climb, got {[str(bound) for bound in closed]}")
-        return self
+            raise ValueError(f"tiers of {meter}: up_to must climb, got {[str(bound) for bound in closed]}")
+        return tiers
 
     @model_validator(mode="after")
     def _packages_have_a_size(self) -> Self:

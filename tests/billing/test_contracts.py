@@ -45,6 +45,41 @@ def test_terms_that_make_no_bill_are_refused_by_their_field(parts: dict[str, Any
         Terms.model_validate({"currency": "USD"} | parts)
 
 
+def tiers_to(*bounds: int | None) -> list[dict[str, Any]]:
+    return [{"unit_amount": "1"} | ({} if bound is None else {"up_to": bound}) for bound in bounds]
+
+
+@pytest.mark.parametrize(
+    ("tiers", "field", "words"),
+    [
+        ([], "tiers", "at least 1 item"),
+        (tiers_to(100), "tiers", "the last must be open"),
+        (tiers_to(100, 200), "tiers", "the last must be open"),
+        (tiers_to(100, None, None), "tiers", "every tier but the last needs up_to"),
+        (tiers_to(200, 100, None), "tiers", "up_to must climb, got ['200', '100']"),
+        (tiers_to(100, 100, None), "tiers", "up_to must climb, got ['100', '100']"),
+        ([{"from": 0, "up_to": 100, "unit_amount": "1"}, *tiers_to(None)], "tiers.0.from", "Extra inputs"),
+        (tiers_to(-1, None), "tiers.0.up_to", "greater than 0"),
+    ],
+)
+def test_gaps_and_overlaps_of_tiers_are_refused_when_a_contract_is_written(
+    tiers: list[dict[str, Any]], field: str, words: str
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Contract.model_validate(
+            {
+                "contract_id": "K-1",
+                "tenant_id": "acme",
+                "starts": local("2026-11-01"),
+                "terms": {"currency": "USD", "prices": [{"meter": METER, "tiers": tiers}]},
+            }
+        )
+
+    (error,) = refused.value.errors()
+    assert ".".join(map(str, error["loc"])) == f"terms.prices.0.{field}"
+    assert words in error["msg"]
+
+
 def test_a_meter_has_one_price() -> None:
     with pytest.raises(ValidationError, match=r"terms name a meter twice: \['api_calls', 'api_calls'\]"):
         terms(prices=(price(), price(tier(None, "2"))))

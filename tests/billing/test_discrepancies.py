@@ -1,6 +1,7 @@
 """The billing discrepancies that customers reported, each by its name and with its figures (B1 to B6).
 
-The invoice that 50 requests at once must make only once (B2) is a promise of the books and tested there.
+The invoice that 50 requests at once must make only once (B2) is a promise of the books:
+`tests/adapters/postgres/billing_runs/test_discrepancies.py::test_fifty_concurrent_requests_make_one_invoice`.
 """
 
 from __future__ import annotations

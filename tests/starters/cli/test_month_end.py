@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -210,6 +211,15 @@ async def test_what_cannot_be_done_is_said_in_words(counter: Counter) -> None:
         if said[command][0] != code or words not in said[command][1]
     }
     assert unclear == {}
+
+
+async def test_a_month_that_is_not_over_cannot_be_billed(counter: Counter) -> None:
+    now = datetime.now(UTC) + timedelta(hours=14)  # whoever is ahead of UTC is in that month, or in it soon
+
+    refused = await counter.types(f"month-end run --period {now:%Y-%m} --as finance-1")
+
+    assert refused.exit_code == 2
+    assert "it can be billed from" in " ".join(refused.stderr.split())
 
 
 async def test_schedules_are_listed_before_they_are_applied(counter: Counter) -> None:

@@ -80,6 +80,30 @@ async def test_a_file_that_is_no_usage_file_is_named_with_its_line(terminal: Ter
     assert "gone.csv" in missing.stderr
 
 
+async def test_a_file_of_no_bytes_is_no_usage_file(terminal: Terminal, tmp_path: Path) -> None:
+    path = tmp_path / "empty.csv"
+    path.touch()
+
+    empty = await terminal.types("usage", "load", str(path), "--as", "engineering-1")
+
+    assert empty.exit_code == 2
+    assert "empty.csv: the file has no bytes; nothing of it was stored" in " ".join(empty.stderr.split())
+
+
+async def test_a_file_that_was_cut_in_the_middle_of_a_row_is_told_and_its_whole_rows_are_kept(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    path = tmp_path / "cut.csv"
+    path.write_text(csv_of([event(), event()])[:-60])
+
+    cut = await terminal.types("usage", "load", str(path), "--as", "engineering-1")
+    listed = await terminal.types("usage", "quarantine", "list", "--load", cut.stdout.split("--load ")[1].strip())
+
+    assert cut.exit_code == 1
+    assert "1 event stored (0 late), 0 known before, 1 row set aside" in cut.stdout
+    assert "the file may be cut here" in listed.stdout
+
+
 async def test_an_interrupted_load_says_how_to_go_on(
     terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

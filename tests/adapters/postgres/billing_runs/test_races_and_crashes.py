@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import count
-from threading import Barrier
 from typing import Any
 
 import psycopg
@@ -17,6 +14,7 @@ from adapters.postgres.billing_runs import PostgresBillingRuns, copying
 from adapters.postgres.engine import driver_of, open_engine
 from billing.failures import BillingFailure, FailureCode
 from billing.month_end import BillingRun, Outcome, Parking, Shard
+from tests.adapters.postgres.billing_runs.crowds import at_once, workers
 from tests.adapters.postgres.billing_runs.world import EVERYBODY, FINANCE, NOW, House, still
 
 BOOKS = (
@@ -36,40 +34,6 @@ def a_full_house(house: House, tenants: int = 12) -> None:
 
 def books(house: House) -> list[Any]:
     return [[tuple(map(str, row.values())) for row in house.rows(asked)] for asked in BOOKS]
-
-
-@contextmanager
-def workers(url: str, count: int) -> Iterator[list[PostgresBillingRuns]]:
-    """Each with connections of its own, as processes have."""
-    engines = [open_engine(url, pool_size=1) for _ in range(count)]
-    yield [PostgresBillingRuns(engine) for engine in engines]
-    for engine in engines:
-        engine.dispose()
-
-
-def at_once(tasks: list[Callable[[], Any]]) -> list[Any]:
-    start = Barrier(len(tasks))
-
-    def begun(task: Callable[[], Any]) -> Any:
-        start.wait()
-        return task()
-
-    with ThreadPoolExecutor(len(tasks)) as threads:
-        return list(threads.map(begun, tasks))
-
-
-def test_fifty_concurrent_requests_make_one_invoice(house: House, database_url: str) -> None:
-    """Duplicate invoices under concurrency: one for the tenant, the period and the kind (B2)."""
-    house.tenant("acme")
-    run = house.open()
-
-    with workers(database_url, 50) as clerks:
-        asked = [lambda clerk=clerk: clerk.rate(run.run_id, EVERYBODY, still) for clerk in clerks]
-        answers = at_once(asked)
-
-    assert {answer.outcomes[Outcome.RATED] for answer in answers} == {1}
-    assert sorted(answer.lines for answer in answers)[-2:] == [0, 2]
-    assert house.totals() == {"acme": 119_00}
 
 
 def test_two_workers_on_one_shard_bill_it_once_between_them(house: House, database_url: str) -> None:
