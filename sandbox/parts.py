@@ -76,6 +76,7 @@ class Sandbox:
             "RUNBOOKS_MAIL_FROM": "Billing <billing@provider.example>",
             "RUNBOOKS_TICKET_WEBHOOK_SECRET": self._kept_secret("ticket-webhook-secret"),
             "RUNBOOKS_PORTAL_SECRET": self._kept_secret("portal-secret"),
+            "RUNBOOKS_USAGE_TOKEN": self._kept_secret("usage-token"),
             "RUNBOOKS_API_HOST": LOOPBACK,
             "RUNBOOKS_API_PORT": str(self.api_port),
             "RUNBOOKS_METRICS_PORT": str(self.metrics_port),

@@ -11,6 +11,9 @@ from starters.cli.options import session_of
 from workflows.blocks import attributes
 
 Data = Annotated[Path | None, typer.Option("--data", help="Where everything is kept; it survives a restart.")]
+Afresh = Annotated[
+    Path | None, typer.Option("--data", help="Where everything is kept. A sandbox that is there is removed first.")
+]
 Speed = Annotated[int, typer.Option("--speed", min=1, help="Divide every duration of the policy by this.")]
 
 
@@ -36,13 +39,14 @@ def up(context: typer.Context, data: Data = None, speed: Speed = 1) -> None:
 
 def demo(
     context: typer.Context,
-    data: Data = None,
+    data: Afresh = None,
     speed: Speed = 1_800,
     stay: Annotated[bool, typer.Option("--stay", help="Leave everything up afterwards.")] = False,
 ) -> None:
     """Play every story on a stack of its own, then end.
 
-    It shows how each story ended; exit 0 when all went as told.
+    It begins afresh each time, without what an earlier demo left, and shows how each story ended; exit 0 when all went as
+    told.
 
     \b
     runbooks demo

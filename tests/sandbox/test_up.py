@@ -10,9 +10,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import httpx
 import psutil
 import psycopg
 import pytest
@@ -64,12 +67,22 @@ def gone(record: dict[str, Any], within_seconds: float = 10) -> bool:
     return not any(psutil.pid_exists(pid) for pid in pids)
 
 
+def send_usage(data: Path, api: str) -> httpx.Response:
+    """One event of now, sent as the guide says."""
+    event = {"event_id": str(uuid4()), "tenant_id": "tarnwick", "event_time": datetime.now(UTC).isoformat()}
+    event |= {"meter": "tokens_in", "quantity": "12.5", "route": "/", "trace_id": str(uuid4()), "api_key_id": "key-1"}
+    token = (data / "usage-token").read_text()
+    signed_in = {"Authorization": f"Bearer {token}"}
+    return httpx.post(f"{api}/usage/events", json={"events": [event]}, headers=signed_in, trust_env=False)
+
+
 @pytest.mark.timeout(3 * READY_SECONDS)
 def test_a_killed_sandbox_leaves_nothing_running_and_the_next_one_finds_its_data_and_addresses(data: Path) -> None:
     with sandbox(data) as (killed, first):
         with psycopg.connect(first["settings"]["RUNBOOKS_DATABASE_URL"]) as session:
             session.execute("create table kept (id int)")
         refused = subprocess.run(command(data), cwd=ROOT, capture_output=True, text=True, check=False)
+        taken = send_usage(data, first["settings"]["RUNBOOKS_PUBLIC_URL"])
         killed.kill()
         killed.communicate(timeout=20)
     nothing_left = gone(first)
@@ -82,6 +95,7 @@ def test_a_killed_sandbox_leaves_nothing_running_and_the_next_one_finds_its_data
 
     assert refused.returncode == 1
     assert f"A sandbox already runs on {data} (pid {first['pid']}" in refused.stdout
+    assert (taken.status_code, taken.json()["stored"]) == (200, 1)
     assert nothing_left
     assert (kept, second["settings"]) == (("kept",), first["settings"])
     assert stopped.returncode == 0
