@@ -58,6 +58,7 @@ async def test_no_request_breaks_the_console_or_gets_an_answer_it_does_not_annou
 
 
 def _fuzz(operation: schemathesis.schemas.APIOperation, headers: dict[str, str]) -> None:
+    # Examples are made from the schema, however long that takes, and each asks the whole console and its database.
     bounded = settings(
         max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True
     )

@@ -94,6 +94,7 @@ def _draw_invoice(sides: BothSides, documents: dict[str, Drawn], name: str, draw
     )
 
 
+# An example writes both sides into Postgres; all of them share one database.
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     documents=st.dictionaries(st.sampled_from(TENANTS), drawn_document, max_size=3),

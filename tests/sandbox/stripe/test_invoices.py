@@ -217,6 +217,7 @@ def test_an_invoice_to_be_sent_needs_a_due_date(client: stripe.StripeClient, boo
         client.v1.invoices.create({"customer": customer, "collection_method": "send_invoice"})
 
 
+# An example makes an invoice over HTTP; all of them share one account.
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     balance=st.integers(-5000, 5000),

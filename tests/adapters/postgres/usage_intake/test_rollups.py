@@ -185,6 +185,7 @@ def test_days_begin_where_the_calendar_says_also_when_clocks_change_at_midnight(
     assert found == ()
 
 
+# An example loads and rolls up in Postgres; all of them share one database.
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
