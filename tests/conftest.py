@@ -13,9 +13,9 @@ from temporalio.common import SearchAttributeKey
 import migrations
 from workflows.blocks import attributes
 
-# A machine that is busy with something else disproves no property, and yet one that became a thousand times slower fails:
-# an example takes milliseconds, and making one up a fifth of what Hypothesis then allows. Where an example asks a server, its
-# test sets the deadline aside and says so.
+# A machine that is busy with something else disproves no property, so an example, which takes milliseconds, may take
+# seconds; one that became a thousand times slower fails all the same. Where an example asks a server, its test sets the
+# deadline aside and says so.
 settings.register_profile("patient", deadline=timedelta(seconds=5))
 settings.load_profile("patient")
 
