@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from reportlab.lib.styles import ParagraphStyle
 
-from adapters.pdf.blocks import Block, words
 from adapters.pdf.sheet import Sheet
 from adapters.pdf.styles import INK, RULE, WIDTH, styles
+from adapters.pdf.typeset import Typeset, words
 from adapters.pdf.wording import Wording
 from billing.documents import Party, PrintedDocument, PrintedLine, PrintedSum
 
@@ -26,8 +26,8 @@ _LINE_AIR, _SUM_AIR, _HEAD_AIR, _FACT_AIR = 5.0, 3.0, 3.0, 2.0
 class _Row(NamedTuple):
     """One line of the document: its description downwards, and its figures beside the first of it."""
 
-    said: tuple[Block, ...]
-    figures: tuple[Block, ...]
+    said: tuple[Typeset, ...]
+    figures: tuple[Typeset, ...]
 
     @property
     def height(self) -> float:
@@ -73,7 +73,7 @@ def _addresses_and_facts(sheet: Sheet, document: PrintedDocument, wording: Wordi
     sheet.top -= max(left, right) + _HEAD_AIR
 
 
-def _address(party: Party, wording: Wording, room: float) -> Iterator[Block]:
+def _address(party: Party, wording: Wording, room: float) -> Iterator[Typeset]:
     for line in (*party.address.splitlines(), wording.country(party.country)):
         if line:
             yield words(line, styles().text, room)
@@ -146,7 +146,7 @@ def _sums(sheet: Sheet, sums: Sequence[PrintedSum], wording: Wording) -> None:
         sheet.top -= height
 
 
-def _sum(one: PrintedSum, wording: Wording, *, last: bool) -> tuple[Block, Block]:
+def _sum(one: PrintedSum, wording: Wording, *, last: bool) -> tuple[Typeset, Typeset]:
     known = styles()
     face: ParagraphStyle = known.due if last else known.figure_bold if one.strong else known.figure
     label = words(one.label, known.figure_bold if one.strong or last else known.figure, _LABEL[1])

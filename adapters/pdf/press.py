@@ -7,9 +7,9 @@ from io import BytesIO
 from reportlab import rl_config
 from reportlab.pdfgen.canvas import Canvas
 
-from adapters.pdf.blocks import words
 from adapters.pdf.page import laid_out
 from adapters.pdf.styles import BOTTOM, MARGIN, PAGE, RULE, WIDTH, styles
+from adapters.pdf.typeset import words
 from adapters.pdf.wording import Wording
 from billing.documents import PrintedDocument
 

@@ -12,14 +12,14 @@ from typing import NamedTuple
 from reportlab.lib.colors import Color
 from reportlab.pdfgen.canvas import Canvas
 
-from adapters.pdf.blocks import Block
 from adapters.pdf.styles import BOTTOM, MARGIN, PAGE, TOP
+from adapters.pdf.typeset import Typeset
 
 _TOP_EDGE = PAGE[1] - TOP
 
 
 class _Placed(NamedTuple):
-    block: Block
+    block: Typeset
     x: float
     top: float
 
@@ -66,12 +66,12 @@ class Sheet:
         if self.top != _TOP_EDGE:
             self.top -= height
 
-    def stack(self, x: float, blocks: Sequence[Block], *, below: float = 0.0, between: float = 0.0) -> float:
+    def stack(self, x: float, blocks: Sequence[Typeset], *, below: float = 0.0) -> float:
         """Put blocks under one another, `below` the place that is next; returns how far down they reach, and stays there."""
         depth = below
         for block in blocks:
             self._pages[-1].append(_Placed(block, MARGIN + x, self.top - depth))
-            depth += block.height + between
+            depth += block.height
         return depth
 
     def rule(self, start: float, end: float, weight: float, colour: Color) -> None:

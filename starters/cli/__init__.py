@@ -84,6 +84,7 @@ def runbooks(
     runbooks case show T-1042 --watch      follow one case
     runbooks approvals list                what waits for a decision
     runbooks approve APPROVAL --as lead-1  decide it
+    runbooks invoice explain NUMBER        how each line of an invoice came to be
 
     Exit codes: 0 done, 2 something you typed or set is wrong, 1 anything else.
     """

@@ -18,8 +18,8 @@ from billing.money import Money
 from billing.wording import listed
 
 _NEAREST = 3
-# Numbers end with a counter of so many digits.
-_COUNTER_DIGITS = 6
+# Numbers end with a counter of so many digits: ours of six, those of an earlier system of as many as it had.
+_COUNTER_DIGITS = range(1, 10)
 
 _NAMED = text("""
     select invoice_id from invoices where (invoice_id = :name or number = :name) and number is not null
@@ -198,11 +198,12 @@ def _instead(connection: Connection, name: str) -> str:
 
 
 def _guesses(wanted: str) -> Sequence[str]:
-    """What was probably meant: with the digits that its counter should have."""
+    """What was probably meant: with more digits, or fewer, in its counter."""
     counter = re.search(r"[0-9]+$", wanted)
     if counter is None:
         return [wanted]
-    return [wanted, f"{wanted[: counter.start()]}{int(counter[0][-18:]):0{_COUNTER_DIGITS}d}"]
+    series, count = wanted[: counter.start()], int(counter[0][-_COUNTER_DIGITS[-1] :])
+    return [wanted, *(f"{series}{count:0{digits}d}" for digits in _COUNTER_DIGITS)]
 
 
 def _likeness(wanted: str, number: str) -> float:

@@ -17,7 +17,7 @@ from adapters.pdf.fonts import knows, set_in_known_glyphs
 _ANY_HEIGHT = 1e6
 
 
-class Block(Protocol):
+class Typeset(Protocol):
     """Something of a known height; points, as everywhere on a page."""
 
     @property
@@ -30,7 +30,7 @@ class Block(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OneLine:
-    """Satisfies `Block`; `indent` is how far from the left edge it begins."""
+    """Satisfies `Typeset`; `indent` is how far from the left edge it begins."""
 
     text: str
     style: ParagraphStyle
@@ -52,7 +52,7 @@ class OneLine:
 
 @dataclass(frozen=True, slots=True)
 class Wrapped:
-    """Satisfies `Block` with words that need more lines, or another face."""
+    """Satisfies `Typeset` with words that need more lines, or another face."""
 
     paragraph: Paragraph
     height: float
@@ -61,7 +61,7 @@ class Wrapped:
         self.paragraph.drawOn(canvas, x, top - self.height)
 
 
-def words(text: str, style: ParagraphStyle, room: float) -> Block:
+def words(text: str, style: ParagraphStyle, room: float) -> Typeset:
     """Text set in a style, at most `room` wide; whatever it holds is words and never markup."""
     width = _width(text, style.fontName, style.fontSize)
     if width is not None and width <= room:
