@@ -12,7 +12,7 @@ from adapters.policies import Policies
 from adapters.postgres.approvals import Approvals as ApprovalBook
 from adapters.postgres.tenants import Tenants
 from billing.authority import Role
-from billing.cases import Ending, Judgement, PendingApproval, Question, Stage, Verdict
+from billing.cases import DeEscalation, Ending, Judgement, PendingApproval, Question, Stage, Verdict
 from billing.disputes import Resolution
 from billing.failures import BillingFailure, FailureCode
 from billing.money import Money
@@ -181,13 +181,13 @@ async def test_an_answer_never_stands_in_the_story_before_its_question(
         assert (await case.story()).stage is Stage.JUDGE
 
 
-async def takes_three_refusals(office: Office) -> CaseInHand:
+async def takes_three_refusals(office: Office, **circumstances: Any) -> CaseInHand:
     """A case that waits for a lead, under a policy by which three answers to a question may be refused."""
     acme = office.world.tenant("acme", duplicated=1_000)
     strict = STANDARD.approvals.model_copy(update={"refusals_at_most": 3})
     own = STANDARD.model_copy(update={"version": "acme-1", "approvals": strict})
     Tenants(office.world.engine).carry_policy("acme", own)
-    return await office.opens(acme, disputed="100.00")
+    return await office.opens(acme, disputed="100.00", **circumstances)
 
 
 async def test_answers_that_do_not_count_cannot_grow_a_history_without_end(office: Office) -> None:
@@ -224,6 +224,19 @@ async def test_judgements_that_do_not_pass_cannot_grow_a_history_without_end(off
     await case.does(Dispute.judge, FAIR)
     assert (await case.is_decided_by("lead-1", Verdict.APPROVE)).accepted
     assert await case.ending() is Ending.PARTIALLY_CREDITED
+
+
+async def test_so_cannot_those_who_may_not_take_an_escalation_back(office: Office) -> None:
+    case = await takes_three_refusals(office, legal_threat=True)
+    for _ in range(3):
+        with pytest.raises(WorkflowUpdateFailedError):
+            await case.does(Dispute.de_escalate, DeEscalation(by="agent-1", reason="a misunderstanding"))
+
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await case.does(Dispute.de_escalate, DeEscalation(by="lead-1", reason="a misunderstanding"))
+
+    assert "3 attempts to take an escalation back did not pass" in str(refused.value.cause)
+    await case.handle.terminate()
 
 
 async def test_a_judgement_that_passes_is_not_held_against_the_next(office: Office) -> None:

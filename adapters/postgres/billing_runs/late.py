@@ -26,11 +26,12 @@ _LATE = text("""
     with late as materialized (
         select tenant_id, period, meter, event_time, quantity from late_usage
         where tenant_id between :first and :last and period < :period
-            and (billed_on is null or billed_on = 'inv-' || :period || '-' || tenant_id)
+            and (billed_on is null or starts_with(billed_on, 'inv-' || :period || '-' || tenant_id))
     )
     select tenant_id, period, meter, cast(event_time at time zone tenant.zone as date) as day,
         cast(sum(quantity) as text) as quantity
     from late join tenants as tenant using (tenant_id)
+    where tenant_id between :first and :last
     group by tenant_id, period, meter, day
     order by tenant_id, period, meter, day
 """)
@@ -43,7 +44,7 @@ _BILLED = text("""
         case when line.kind = 'usage' then invoice.period
             else coalesce(service_month(line.service_start, tenant.anchor_day), invoice.period) end as period
     from invoices as invoice
-    join tenants as tenant on tenant.tenant_id = invoice.tenant_id
+    join tenants as tenant on tenant.tenant_id = invoice.tenant_id and tenant.tenant_id = any(:tenants)
     join invoice_lines as line on line.invoice_id = invoice.invoice_id
     left join prices as price on price.price_id = line.price_id
     where invoice.tenant_id = any(:tenants) and invoice.period >= :oldest and invoice.period < :period
