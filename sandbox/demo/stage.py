@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 
 import httpx
 
+from billing import invoice_corrections, month_end, reconciling
 from billing.cases import CaseStory, Ending
-from billing.month_end import Ending as RunEnding
+from billing.invoice_corrections import CorrectionStory
 from billing.month_end import RunStory
+from billing.reconciling import ReconciliationStory
 from console.signatures import sign
 from sandbox.parts import Sandbox
 
@@ -20,7 +22,7 @@ from sandbox.parts import Sandbox
 PATIENCE_SECONDS = 120.0
 LOOK_EVERY_SECONDS = 0.2
 
-AnyStory = TypeVar("AnyStory", CaseStory, RunStory)
+AnyStory = TypeVar("AnyStory", CaseStory, RunStory, CorrectionStory, ReconciliationStory)
 
 
 class StoryError(Exception):
@@ -51,18 +53,21 @@ class Stage:
             raise StoryError(f"ticket {ticket['ticket_id']} was answered {accepted.status_code}: {accepted.text}")
         return str(accepted.json()["case_id"])
 
-    async def operator(self, name: str, path: str, **content: Any) -> dict[str, Any]:
-        """An operator acts through the API; a refusal is an answer too, so look at what comes back."""
-        answer = await self.http.post(path, json=content, headers={"Authorization": f"Bearer {self.tokens[name]}"})
+    async def operator(self, name: str, path: str, *, key: str | None = None, **content: Any) -> dict[str, Any]:
+        """An operator acts through the API, under an idempotency key where one is asked for; a refusal is an answer too, so
+        look at what comes back."""
+        headers = {"Authorization": f"Bearer {self.tokens[name]}"} | ({"Idempotency-Key": key} if key else {})
+        answer = await self.http.post(path, json=content, headers=headers)
         if answer.is_server_error:
             raise StoryError(f"{name} got {answer.status_code} from {path}: {answer.text}")
         return dict(answer.json())
 
     async def story(self, case_id: str) -> CaseStory:
         """The case as the API shows it to an operator; raises httpx.HTTPError when it shows none."""
-        return CaseStory.model_validate_json((await self._read(f"/cases/{case_id}")).content)
+        return CaseStory.model_validate_json((await self.read(f"/cases/{case_id}")).content)
 
-    async def _read(self, path: str) -> httpx.Response:
+    async def read(self, path: str) -> httpx.Response:
+        """What the API shows an operator at a path; raises httpx.HTTPError when it shows nothing."""
         answer = await self.http.get(path, headers={"Authorization": f"Bearer {self.tokens['lead-1']}"})
         answer.raise_for_status()
         return answer
@@ -75,14 +80,28 @@ class Stage:
         self, told: type[AnyStory], path: str, case_id: str, what: str, seen: Callable[[AnyStory], bool]
     ) -> AnyStory:
         """Watch whatever tells its story at `path` until `seen`; raises StoryError as `until` does."""
+
+        async def asked() -> AnyStory | None:
+            try:
+                return told.model_validate_json((await self.read(path)).content)
+            except httpx.HTTPError:  # a worker that is just being replaced answers again soon
+                return None
+
+        return await self.comes_to(asked, case_id, what, seen)
+
+    async def comes_to(
+        self,
+        asked: Callable[[], Awaitable[AnyStory | None]],
+        case_id: str,
+        what: str,
+        seen: Callable[[AnyStory], bool],
+    ) -> AnyStory:
+        """Ask for a story until `seen`; raises StoryError as `until` does."""
         story: AnyStory | None = None
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while True:
-                    try:
-                        story = told.model_validate_json((await self._read(path)).content)
-                    except httpx.HTTPError:  # a worker that is just being replaced answers again soon
-                        story = None
+                    story = await asked()
                     if story is not None and seen(story):
                         return story
                     await asyncio.sleep(LOOK_EVERY_SECONDS)
@@ -118,18 +137,22 @@ class Told:
     """A story that was played to its end: what it is about, how it ended, and what was checked besides."""
 
     title: str
-    story: CaseStory | RunStory
-    ending: Ending | RunEnding
+    story: CaseStory | RunStory | CorrectionStory | ReconciliationStory
+    ending: Ending | month_end.Ending | invoice_corrections.Ending | reconciling.Ending
     checked: tuple[str, ...] = ()
 
     @property
     def about(self) -> str:
-        """Whom the case is about."""
-        return self.story.tenant_id if isinstance(self.story, CaseStory) else self.story.period
+        """Whom the case is about, or which month."""
+        return self.story.tenant_id if isinstance(self.story, CaseStory | CorrectionStory) else self.story.period
 
     @property
     def money(self) -> tuple[str, str]:
-        """What was disputed and what was credited; of a month end what was billed last, in the second place."""
-        if isinstance(self.story, CaseStory):
-            return str(self.story.disputed), str(self.story.credited or "–")
-        return "–", "–"
+        """What was disputed and what was credited, as far as there is such a thing."""
+        match self.story:
+            case CaseStory():
+                return str(self.story.disputed), str(self.story.credited or "–")
+            case CorrectionStory():
+                return "–", str(self.story.receipt.amount if self.story.receipt else "–")
+            case _:
+                return "–", "–"

@@ -11,6 +11,7 @@ import typer
 from pydantic import ValidationError
 
 from billing.disputes import Category
+from billing.failures import BillingFailure
 from billing.invoice_corrections import Deed
 from billing.month_end import Instruction
 from starters import corrections
@@ -280,7 +281,11 @@ def _order(
         raise field_by_field(error, _TYPED_AS) from None
     queue, now = session.settings.task_queue, datetime.now(UTC)
     handle = session.ask(lambda client: corrections.start(client, book, order, key, task_queue=queue, now=now))
-    story = asyncio.run(follow(session, handle.case_id, to_its_end=wait, tell=wait and not as_json))
+    try:
+        story = asyncio.run(follow(session, handle.case_id, to_its_end=wait, tell=wait and not as_json))
+    except BillingFailure as failure:
+        look = f"look at it with `runbooks invoice correction show {handle.case_id}`"
+        raise BillingFailure(failure.code, f"{handle.case_id} is ordered; {failure.for_us}; {look}") from failure
     if as_json:
         show_json(story)
     else:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from time import monotonic
 
 from activities.invoice_correction_ports import CorrectionRow
 from billing.failures import BillingFailure, FailureCode
@@ -13,22 +14,28 @@ from starters.cli.terminal import say, show_fields, show_heading, show_line, sho
 from starters.connect import connected
 
 _LOOK_EVERY_SECONDS = 0.3
-_UNDER_WAY = frozenset({Stage.OPEN, Stage.PROPOSE})
+# So long an order waits for its question; a correction that takes longer goes on by itself.
+_PATIENCE_SECONDS = 30.0
+_BEFORE_THE_QUESTION = frozenset({Stage.OPEN, Stage.PROPOSE, Stage.APPROVE})
 
 
 async def follow(session: Session, case: str, *, to_its_end: bool = True, tell: bool = True) -> CorrectionStory:
     """The story once it has ended, or, when that is not waited for, once people are asked; `tell` shows it meanwhile."""
-    told, book = 0, session.books.corrections
+    told, book, began = 0, session.books.corrections, monotonic()
     async with connected(session.settings) as client:
         while True:
             story = await corrections.story(client, book, case)
             for line in story.timeline[told:] if tell else ():
                 show_line(line.at, line.text)
             told = len(story.timeline)
-            waits = story.approval is not None or (story.needs_human and story.stage is not Stage.APPROVE)
-            if story.ending or (not to_its_end and (waits or story.stage not in (*_UNDER_WAY, Stage.APPROVE))):
+            if story.ending or (not to_its_end and (_is_asked(story) or monotonic() - began > _PATIENCE_SECONDS)):
                 return story
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
+
+
+def _is_asked(story: CorrectionStory) -> bool:
+    """Whether it waits for a person, or is past it."""
+    return story.approval is not None or story.stage not in _BEFORE_THE_QUESTION
 
 
 def ended_well(story: CorrectionStory) -> None:
@@ -53,7 +60,7 @@ def show_list(rows: Iterable[CorrectionRow], now: datetime) -> None:
         )
         for row in rows
     ]
-    columns = ("CORRECTION", "DEED", "AMOUNT", "TENANT", "ORDERED BY", "ORDERED", "ENDED")
+    columns = ("CORRECTION", "DEED", "AMOUNT", "TENANT", "ORDERED BY", "ORDERED", "ENDING")
     show_table(columns, lines, nothing="No invoice was corrected yet.")
 
 
@@ -80,7 +87,7 @@ def show_correction(story: CorrectionStory, *, timeline: bool = True) -> None:
                 ("question", story.approval.question),
                 ("expires", when(story.approval.expires_at, now)),
                 ("approve", f"runbooks approve {story.approval.approval_id}"),
-                ("give it up", f"runbooks invoice correction withdraw {story.case_id}"),
+                ("give it up", f'runbooks invoice correction withdraw {story.case_id} --reason "why"'),
             ]
         )
     if timeline and story.timeline:
@@ -95,15 +102,20 @@ def _show_preview(story: CorrectionStory) -> None:
         return
     before, after = story.preview.before, story.preview.after
     show_heading(f"invoice {story.number} at the provider")
-    rows = [
+    rows: list[tuple[str, object, object]] = [
         ("status", before.status, after.status),
-        ("billed", before.total, before.total),
+        ("billed", before.total, after.total),
+    ]
+    moved = (
         ("credited", before.credited, after.credited),
         ("paid", before.paid, after.paid),
         ("refunded", before.refunded, after.refunded),
-        ("still due", before.remaining, after.remaining),
-        ("for the next invoice", None, story.preview.to_balance),
-    ]
+    )
+    rows += [row for row in moved if any(row[1:])]
+    rows.append(("still due", before.remaining, after.remaining))
+    if story.preview.to_balance:
+        rows.append(("for the next invoice", None, story.preview.to_balance))
     show_table(("", "BEFORE", "AFTER"), rows, nothing="")
+    show_heading("what happens")
     for sentence in story.statements:
         say(sentence)

@@ -207,6 +207,22 @@ async def test_what_was_typed_wrong_is_told_in_a_sentence(counter: Counter) -> N
     assert "there is no correction correction/INV-1/k-none" in unknown.stderr
 
 
+async def test_an_order_that_no_worker_takes_up_is_told_with_its_name(counter: Counter) -> None:
+    counter.desk.owes()
+    found = json.loads((counter.data / "sandbox.json").read_text())
+    found["settings"]["RUNBOOKS_TASK_QUEUE"] = "nobody-works-here"
+    (counter.data / "sandbox.json").write_text(json.dumps(found))
+
+    result = await counter.types(f"invoice correct {INVOICE} --amount 25.00 --as finance-1", *WHY)
+
+    [row] = counter.desk.ports.corrections.latest(1)
+    words = " ".join(result.stderr.split())
+    assert result.exit_code == 1
+    assert f"{row.case_id} is ordered; " in words
+    assert f"look at it with `runbooks invoice correction show {row.case_id}`" in words
+    await counter.desk.clock.client.get_workflow_handle(row.case_id).terminate()
+
+
 async def test_who_may_not_order_may_neither_order_nor_give_up(counter: Counter) -> None:
     counter.desk.owes()
     case = (await counter.orders(f"correct {INVOICE} --amount 25.00"))["case_id"]
