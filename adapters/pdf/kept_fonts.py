@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reportlab.lib.rl_accel import fp_str
-from reportlab.pdfbase.pdfdoc import PDFZCompress
+from reportlab.pdfbase.pdfdoc import PDFArray, PDFTrueTypeFont, PDFZCompress
 from reportlab.pdfbase.ttfonts import TTFont, TTFontFace
 
 # Each takes about 20 KB, and a house's documents need some dozen.
@@ -20,6 +20,13 @@ class KeptFont(TTFont):  # type: ignore[misc] # reportlab has no types
     def __init__(self, name: str, file: Path) -> None:
         super().__init__(name, file)
         self.face = _KeptFace(file)
+
+    def addObjects(self, doc: Any) -> None:  # noqa: N802 - reportlab's name
+        """Put the font into a document, with the list of its widths as it was written before."""
+        super().addObjects(doc)
+        for font in doc.idToObject["BasicFonts"].dict.values():
+            if isinstance(font, PDFTrueTypeFont) and isinstance(font.Widths, PDFArray):
+                font.Widths = _list_of(tuple(font.Widths.sequence))
 
 
 class _KeptFace(TTFontFace):  # type: ignore[misc] # reportlab has no types
@@ -37,8 +44,14 @@ class _KeptFace(TTFontFace):  # type: ignore[misc] # reportlab has no types
 
     def addSubsetObjects(self, doc: Any, fontname: str, subset: list[int]) -> Any:  # noqa: N802 - reportlab's name
         reference = super().addSubsetObjects(doc, fontname, subset)
-        doc.idToObject[f"fontFile:{self.filename}({fontname})"].filters = [_KeptCompression]
+        for stream in (f"fontFile:{self.filename}({fontname})", f"toUnicodeCMap:{fontname}"):
+            doc.idToObject[stream].filters = [_KeptCompression]
         return reference
+
+
+@lru_cache(_SUBSETS_KEPT)
+def _list_of(widths: tuple[bytes, ...]) -> bytes:
+    return bytes(PDFArray(widths).format(None))
 
 
 class _KeptCompression:
@@ -48,5 +61,5 @@ class _KeptCompression:
 
     @staticmethod
     @lru_cache(_SUBSETS_KEPT)
-    def encode(content: bytes) -> bytes:
+    def encode(content: str | bytes) -> bytes:
         return bytes(PDFZCompress.encode(content))

@@ -44,10 +44,14 @@ class OneLine:
         if not self.text:
             return
         style = self.style
-        canvas.setFillColor(style.textColor)
+        # The canvas would write the same colour again before every word.
+        if canvas._fillColorObj is not style.textColor:
+            canvas.setFillColor(style.textColor)
         canvas.setFont(style.fontName, style.fontSize)
         # Where a paragraph has its first line, so that both stand level in a row.
-        canvas.drawString(x + self.indent, top - style.fontSize, self.text)
+        line = canvas.beginText(x + self.indent, top - style.fontSize)
+        line.textLine(self.text)
+        canvas.drawText(line)
 
 
 @dataclass(frozen=True, slots=True)
