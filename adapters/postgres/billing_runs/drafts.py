@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from adapters.postgres.billing_runs.copying import copy_rows
+from adapters.postgres.billing_runs.late import Late, mark_billed
 from adapters.postgres.billing_runs.rating import Judged
 from adapters.postgres.billing_runs.register import Run
 from billing.invoices import InvoiceStatus
@@ -59,12 +60,6 @@ _ENTRY = {
 }
 _FLAG = {"run_id": "text", "tenant_id": "text", "bound": "text", "detail": "text"}
 
-# In the snapshot that the bills were made from: what arrives meanwhile is left for the next bill.
-_MARK_LATE_USAGE = text("""
-    update late_usage set billed_on = 'inv-' || :period || '-' || tenant_id
-    where tenant_id = any(:tenants) and billed_on is null and period < :period
-""")
-
 # Locked first, so that nobody issues a document while its lines are taken away.
 _LOCK = text("select invoice_id from invoices where invoice_id = any(:ids) and status = 'draft' order by 1 for update")
 _DROP = tuple(
@@ -92,11 +87,11 @@ class PriceIds:
 
 
 def write_drafts(
-    connection: Connection, run: Run, judged: Sequence[Judged], price_ids: PriceIds, late: Mapping[str, object]
+    connection: Connection, run: Run, judged: Sequence[Judged], price_ids: PriceIds, late: Mapping[str, Late]
 ) -> int:
     """Drafts with their lines, an entry for every tenant, and the bounds that bills trip by themselves.
 
-    Answers how many lines were written; a dry run writes none. `late` holds the tenants that were billed late usage. Raises
+    Answers how many lines were written; a dry run writes none. `late` is the late usage that they were billed. Raises
     what `transaction` translates when another worker was here first (B2).
     """
     rated = [(one, one.bill) for one in judged if one.outcome is Outcome.RATED and one.bill is not None]
@@ -106,8 +101,8 @@ def write_drafts(
         written = len(lines)
         copy_rows(connection, "invoices", _INVOICE, (_invoice(run, one, bill) for one, bill in rated))
         copy_rows(connection, "invoice_lines", _LINE, lines)
-        if tenants := [one.account.tenant_id for one, _ in rated if one.account.tenant_id in late]:
-            connection.execute(_MARK_LATE_USAGE, {"period": run.period, "tenants": tenants})
+        documents = {one.account.tenant_id: _invoice_id(run, one) for one, _ in rated}
+        mark_billed(connection, run.period, documents, late)
     copy_rows(connection, "run_entries", _ENTRY, (_entry(run, one) for one in judged))
     flags = [flag for one, bill in rated for flag in flags_of(one.account.tenant_id, bill, run.policy)]
     if flags:

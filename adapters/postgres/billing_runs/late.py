@@ -20,20 +20,53 @@ from billing.periods import DaySpan, service_days
 from billing.prices import MeterPrice
 from billing.segments import segments
 
-# What this period's document has billed already counts as well, so that a dry run repeats what was issued. Looked for by
-# itself first: nearly always there is nothing, and then no tenant is read.
-_LATE = text("""
+# A month that is still to be billed: late usage is a difference to its document, so it waits for that. A void document is
+# none; a month that had nothing to bill needs none.
+WAITS = """
+    not exists (
+        select from invoices as document
+        where document.period = asked.period and document.tenant_id = asked.tenant_id and document.kind = 'usage'
+            and document.status not in ('draft', 'void')
+    ) and (
+        exists (
+            select from invoices as document
+            where document.period = asked.period and document.tenant_id = asked.tenant_id and document.kind = 'usage'
+                and document.status = 'void'
+        ) or (
+            select entry.outcome from run_entries as entry join billing_runs as run using (run_id)
+            where run.period = asked.period and not run.dry_run and entry.tenant_id = asked.tenant_id
+            order by run.sequence desc limit 1
+        ) <> 'nothing_to_bill'
+    )
+"""
+
+# What a document of this very period has billed counts as well, so that a dry run repeats what was issued, and a bill after
+# a void one bills it again. Looked for by itself first: nearly always there is nothing, and then no tenant is read.
+_LATE = text(f"""
     with late as materialized (
         select tenant_id, period, meter, event_time, quantity from late_usage
-        where tenant_id between :first and :last and period < :period
-            and (billed_on is null or starts_with(billed_on, 'inv-' || :period || '-' || tenant_id))
+        where tenant_id between :first and :last and period < :period and (billed_on is null or billed_on in (
+            select invoice_id from invoices where period = :period and tenant_id between :first and :last
+        ))
+    ), waiting as (
+        select tenant_id, period from (select distinct tenant_id, period from late) as asked where {WAITS}
     )
     select tenant_id, period, meter, cast(event_time at time zone tenant.zone as date) as day,
         cast(sum(quantity) as text) as quantity
     from late join tenants as tenant using (tenant_id)
-    where tenant_id between :first and :last
+    where tenant_id between :first and :last and (tenant_id, period) not in (select tenant_id, period from waiting)
     group by tenant_id, period, meter, day
     order by tenant_id, period, meter, day
+""")  # noqa: S608 - words of ours
+
+# In the snapshot that the bills were made from: what arrives meanwhile is left for the next bill.
+_MARK = text("""
+    update late_usage set billed_on = made.invoice_id
+    from unnest(cast(:tenants as text[]), cast(:periods as text[]), cast(:ids as text[]))
+        as made(tenant_id, period, invoice_id)
+    where late_usage.tenant_id = made.tenant_id and late_usage.period = made.period and (billed_on is null or billed_on in (
+        select invoice_id from invoices where period = :period and tenant_id = any(:tenants) and status = 'void'
+    ))
 """)
 
 # A period's usage and its true-up, and what later documents have added to the one and taken off the other: those lines carry
@@ -88,6 +121,19 @@ def read_late_usage(
         if (left := sum(line.amount_minor for line in lines if line.kind == LineKind.MINIMUM)) > 0:
             trued_up[tenant_id].append(TruedUp(period, days, left))
     return {tenant_id: Late(tuple(usage[tenant_id]), tuple(trued_up[tenant_id])) for tenant_id in tenants}
+
+
+def mark_billed(connection: Connection, period: str, documents: Mapping[str, str], late: Mapping[str, Late]) -> None:
+    """Late usage is on these documents of `period`, given by tenant, and on no later one."""
+    billed = [
+        (tenant_id, of_period, documents[tenant_id])
+        for tenant_id in sorted(late.keys() & documents.keys())
+        for of_period in sorted({item.period for item in late[tenant_id].usage})
+    ]
+    if billed:
+        tenants, periods, ids = zip(*billed, strict=True)
+        wanted = {"period": period, "tenants": list(tenants), "periods": list(periods), "ids": list(ids)}
+        connection.execute(_MARK, wanted)
 
 
 def _arrived(

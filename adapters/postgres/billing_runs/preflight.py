@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from adapters.postgres.billing_runs.calendar import Calendar, calendar_of
+from adapters.postgres.billing_runs.late import WAITS
 from adapters.postgres.billing_runs.register import Run
 from billing.month_end import Preflight, PreflightFinding, Severity
 from billing.wording import counted, dated, listed
@@ -28,6 +29,12 @@ _USED_DAYS = text("""
 """)
 
 _QUARANTINED = text("select count(*) from usage_quarantine where state = 'held'")
+
+_WAITING = text(f"""
+    select period, count(*) as tenants, min(tenant_id) as example
+    from (select distinct tenant_id, period from late_usage where billed_on is null and period < :period) as asked
+    where {WAITS} group by period order by period
+""")  # noqa: S608 - words of ours
 
 _HELD = text("""
     select coalesce('tenant ' || tenant_id, 'meter ' || meter) as cover, reason from holds
@@ -125,6 +132,7 @@ def preflight(connection: Connection, run: Run) -> Preflight:
         *_held(connection),
         *_duplicates(connection, run),
         *_quarantine(connection),
+        *_waiting(connection, run),
     ]
     most = run.policy.listed_at_most
     by_severity = ([one for one in findings if one.severity is severity][:most] for severity in Severity)
@@ -213,6 +221,16 @@ def _quarantine(connection: Connection) -> Iterator[PreflightFinding]:
         yield PreflightFinding(
             severity=Severity.NOTE,
             sentence=f"{counted(rows, 'row')} of usage in quarantine will not be billed: release or discard them",
+        )
+
+
+def _waiting(connection: Connection, run: Run) -> Iterator[PreflightFinding]:
+    for found in connection.execute(_WAITING, {"period": run.period}):
+        yield PreflightFinding(
+            severity=Severity.NOTE,
+            sentence=f"late usage of {counted(found.tenants, 'tenant')} ({found.example}) waits until {found.period} itself "
+            f"is billed: `runbooks month-end rerun --period {found.period}`",
+            tenants=found.tenants,
         )
 
 

@@ -270,14 +270,19 @@ def test_who_has_left_is_billed_late_usage_under_the_terms_of_its_month(house: H
     assert [(line[0], line[3]) for line in house.lines("acme", NOVEMBER)] == [("late_usage", 100), ("tax", 19)]
 
 
-@pytest.mark.parametrize(("status", "charged"), [("open", 50), ("uncollectible", 50), ("void", 0)])
-def test_a_voided_document_has_billed_nothing(house: House, events: Events, status: str, charged: int) -> None:
-    house.tenant("acme", THOUSAND_FREE)
+def october_at_its_allowance(house: House, events: Events, **changes: Any) -> None:
+    """Acme has used the thousand calls that are free, and October is billed or, as things stand, not."""
+    house.tenant("acme", THOUSAND_FREE, **changes)
     events.arrived("acme", "2026-10-05T12:00+02:00", 1_000, rolled_up=True)
     house.billed()
+
+
+@pytest.mark.parametrize("status", ["open", "uncollectible"])
+def test_a_document_counts_whether_it_is_paid_or_not(house: House, events: Events, status: str) -> None:
+    october_at_its_allowance(house, events)
     house.run("update invoices set status = :status where period = :period", status=status, period=PERIOD)
     events.arrived("acme", "2026-10-06T12:00+02:00", 100, late_for=PERIOD)
 
     house.billed("november", period=NOVEMBER)
 
-    assert house.lines("acme", NOVEMBER)[-1][3] == charged
+    assert house.lines("acme", NOVEMBER)[-1][2:] == (Decimal(100), 50)
