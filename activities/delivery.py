@@ -11,19 +11,20 @@ from activities.ports import Heartbeat
 from billing.emails import Attachment, InvoiceIssued, Letter, Recipient
 from billing.failures import BillingFailure
 from billing.money import Money
-from billing.month_end import BatchResult, LeftDocument, Shard, case_id
+from billing.month_end import BatchResult, LeftDocument, Shard, case_id, delivery_op_key
 
 _TOLD_EVERY = 10
 
 
 class DocumentToDeliver(BaseModel):
     """An issued document that is printed and known to the provider, with whom it goes to. `first_day` and `last_day` both
-    belong to its service period; `held` says why it must not leave now."""
+    belong to its service period; `bill` tells it from an earlier, void one; `held` says why it must not leave now."""
 
     model_config = ConfigDict(frozen=True)
 
     period: str
     tenant_id: str
+    bill: str
     number: str
     sha256: str
     to: Recipient
@@ -38,7 +39,7 @@ class DocumentToDeliver(BaseModel):
     @property
     def op_key(self) -> str:
         """One letter a document, whatever run delivers it."""
-        return f"{case_id(self.period)}/delivery/{self.tenant_id}"
+        return delivery_op_key(self.period, self.bill)
 
 
 class DeliveryBook(Protocol):

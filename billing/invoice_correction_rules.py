@@ -39,8 +39,8 @@ def not_accepted(
         return f"{order.requested_by} may not order corrections: an active agent, lead, finance or vp is needed"
     if named is None or newest is None:
         return f"there is no issued invoice {order.invoice}: take its number from `runbooks invoice list`"
-    if newest.status is InvoiceStatus.VOID:
-        return f"invoice {newest.number} is void already: nothing is asked for with it"
+    if named.status is InvoiceStatus.VOID:
+        return f"invoice {named.number} is void already: nothing is asked for with it"
     if newest.provider_invoice_id is None:
         return f"invoice {newest.number} never reached the provider: push its month end first"
     if order.lines and named.invoice_id != newest.invoice_id:
@@ -180,6 +180,7 @@ def change_in_words(change: StatusChange, invoice: Invoice) -> tuple[str, ...]:
     if invoice.applied_credit_minor:
         back = Money(minor=invoice.applied_credit_minor, currency=invoice.currency)
         told.append(f"{back} of earlier credits was applied to it and waits for the next invoice again.")
+    told.append(f"{change.period} can be billed again: `runbooks month-end rerun --period {change.period}` bills it.")
     return tuple(told)
 
 

@@ -251,14 +251,24 @@ def case_id(period: str) -> str:
     return f"month-end/{period}"
 
 
-def invoice_op_key(period: str, tenant_id: str) -> str:
-    """The effect that brings a tenant's document to the provider."""
-    return f"{case_id(period)}/invoice/{tenant_id}"
+def invoice_id(period: str, tenant_id: str, bill: int = 1) -> str:
+    """The same whoever makes the document. `bill` counts from 1: a period is billed again once its document is void."""
+    return f"inv-{period}-{bill_of(tenant_id, bill)}"
 
 
-def delivery_op_key(period: str, tenant_id: str) -> str:
+def bill_of(tenant_id: str, bill: int) -> str:
+    """Which of the tenant's bills of a period it is; the first is named after the tenant alone."""
+    return tenant_id if bill == 1 else f"{tenant_id}-B{bill}"
+
+
+def invoice_op_key(period: str, bill: str) -> str:
+    """The effect that brings a tenant's document to the provider; `bill` is the tenant's id, or its `bill_of`."""
+    return f"{case_id(period)}/invoice/{bill}"
+
+
+def delivery_op_key(period: str, bill: str) -> str:
     """The letter that brings it to the tenant."""
-    return f"{case_id(period)}/delivery/{tenant_id}"
+    return f"{case_id(period)}/delivery/{bill}"
 
 
 def workflow_id(period: str, *, dry_run: bool) -> str:

@@ -39,8 +39,10 @@ def withdraw_unsent(connection: Connection, closing: ClosingCorrection) -> None:
 def note_on_invoice(
     connection: Connection, invoice: Invoice, order: CorrectionOrder, receipt: CorrectionReceipt
 ) -> None:
-    """A remark on the newest revision; the document itself stays as it was issued (D8)."""
-    newest = lock_revisions(connection, invoice.invoice_id)[-1]
+    """A remark on the newest revision, or on what is void; the document itself stays as it was issued (D8)."""
+    revisions = lock_revisions(connection, invoice.invoice_id)
+    this_one = [one for one in revisions if one["invoice_id"] == invoice.invoice_id]
+    newest = (this_one if order.deed is Deed.VOID else revisions)[-1]
     note = f"Correction {order.reference}: {receipt.amount} {_DONE[receipt.deed]}."
     remarks = "\n".join(filter(None, [newest["dispute_note"], note]))
     this = invoices.c.invoice_id == newest["invoice_id"]

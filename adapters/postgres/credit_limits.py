@@ -99,9 +99,10 @@ class CreditWindow:
 def room_on_invoice(connection: Connection, invoice_id: str, pending: ColumnElement[bool] | None = None) -> Money:
     """What may still be given back on the document: the original total less every credit booked on any revision, and less
     the `pending` effects if any are to be counted; nothing once it is void. Locks the revisions."""
-    revisions = lock_revisions(connection, invoice_id)
-    if revisions[-1]["status"] == InvoiceStatus.VOID.value:
-        return Money.zero(revisions[-1]["currency"])
+    every = lock_revisions(connection, invoice_id)
+    revisions = [revision for revision in every if revision["status"] != InvoiceStatus.VOID.value]
+    if invoice_id not in {revision["invoice_id"] for revision in revisions}:
+        return Money.zero(every[-1]["currency"])
     ids = [revision["invoice_id"] for revision in revisions]
     booked = select(func.coalesce(func.sum(credits.c.amount_minor), 0)).where(credits.c.invoice_id.in_(ids))
     given = int(connection.execute(booked).scalar_one())

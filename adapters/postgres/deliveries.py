@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine, RowMapping, text
 
 from activities.delivery import DocumentToDeliver
+from adapters.postgres.billing_runs.register import BILL
 from adapters.postgres.engine import transaction
 from billing.emails import Recipient
 from billing.money import Money
@@ -13,8 +14,8 @@ from billing.periods import service_days
 from billing.printing import Edition
 
 # A document leaves once the provider has it, so that what the customer is told to pay can be paid.
-_UNDELIVERED = text("""
-    select invoice.period, invoice.tenant_id, invoice.number, printed.sha256, printed.edition, invoice.currency,
+_UNDELIVERED = text(f"""
+    select invoice.period, invoice.tenant_id, {BILL} as bill, invoice.number, printed.sha256, printed.edition, invoice.currency,
         invoice.total_minor, invoice.total_minor - invoice.applied_credit_minor as due_minor,
         invoice.service_start, invoice.service_end, tenant.anchor_day,
         tenant.name, tenant.billing_email, tenant.locale, tenant.zone,
@@ -28,13 +29,13 @@ _UNDELIVERED = text("""
         and invoice.status not in ('draft', 'void')
     join tenants as tenant using (tenant_id)
     join invoice_documents as printed on printed.invoice_id = invoice.invoice_id and printed.kind = 'invoice'
-    join effects as pushed on pushed.op_key = 'month-end/' || invoice.period || '/invoice/' || invoice.tenant_id
+    join effects as pushed on pushed.op_key = 'month-end/' || invoice.period || '/invoice/' || {BILL}
         and pushed.state = 'confirmed'
-    left join effects as letter on letter.op_key = 'month-end/' || invoice.period || '/delivery/' || invoice.tenant_id
+    left join effects as letter on letter.op_key = 'month-end/' || invoice.period || '/delivery/' || {BILL}
     where run.run_id = :run_id and invoice.tenant_id between :first and :last
         and letter.state is distinct from 'confirmed'
     order by invoice.tenant_id
-""")
+""")  # noqa: S608 - words of ours
 
 
 class Deliveries:
@@ -55,6 +56,7 @@ def _document(row: RowMapping) -> DocumentToDeliver:
     return DocumentToDeliver(
         period=row["period"],
         tenant_id=row["tenant_id"],
+        bill=row["bill"],
         number=row["number"],
         sha256=row["sha256"],
         to=Recipient(name=row["name"], email=row["billing_email"], locale=row["locale"], zone=row["zone"]),

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select, update
 
 from adapters.postgres.credit_limits import UNSETTLED, objection_to_approvals
 from adapters.postgres.invoices import lock_revisions
-from adapters.postgres.tables import credit_applications, credits, effects, invoices
+from adapters.postgres.tables import credit_applications, credits, effects, invoices, late_usage
 from billing.effects import Effect, EffectKind
 from billing.failures import BillingFailure, FailureCode
 from billing.invoice_corrections import Deed, StatusChange
@@ -55,21 +55,33 @@ def in_the_way(connection: Connection, change: StatusChange) -> str | None:
 
 
 def carry_into_the_books(connection: Connection, change: StatusChange, now: datetime) -> Money:
-    """The document's status, on every revision in force; answers what a void hands back of the credits that were applied to
-    it, which wait for the next invoice again."""
+    """A write-off is the status of every revision in force; a void takes the document out of its period. Answers what a
+    void hands back of the credits that were applied to it, which wait for the next invoice again."""
     revisions = lock_revisions(connection, change.invoice_id)
+    if change.deed is Deed.VOID:
+        # Out of the way of the document that bills the period again: below every revision there is.
+        below = min(1, *(revision["revision"] for revision in revisions)) - 1
+        return _voided(connection, change, below, now)
     in_force = [revision["invoice_id"] for revision in revisions if revision["status"] != InvoiceStatus.VOID.value]
-    status = STATUS_AFTER[change.deed]
-    said = {"status": status.value} | ({"void_reason": change.reason} if change.deed is Deed.VOID else {})
-    connection.execute(update(invoices).where(invoices.c.invoice_id.in_(in_force)).values(said))
-    handed_back = _hand_back(connection, in_force, now) if change.deed is Deed.VOID else 0
-    return Money(minor=handed_back, currency=change.amount.currency)
+    given_up = {"status": STATUS_AFTER[change.deed].value}
+    connection.execute(update(invoices).where(invoices.c.invoice_id.in_(in_force)).values(given_up))
+    return Money.zero(change.amount.currency)
 
 
-def _hand_back(connection: Connection, invoice_ids: Sequence[str], now: datetime) -> int:
+def _voided(connection: Connection, change: StatusChange, revision: int, now: datetime) -> Money:
+    """Nothing was credited on the document, so it is the only one of its kind in force."""
+    this = invoices.c.invoice_id == change.invoice_id
+    said = {"status": InvoiceStatus.VOID.value, "void_reason": change.reason, "revision": revision}
+    connection.execute(update(invoices).where(this).values(said))
+    # Usage that it had billed late waits for the next bill.
+    connection.execute(update(late_usage).where(late_usage.c.billed_on == change.invoice_id).values(billed_on=None))
+    return Money(minor=_hand_back(connection, change.invoice_id, now), currency=change.amount.currency)
+
+
+def _hand_back(connection: Connection, invoice_id: str, now: datetime) -> int:
     statement = (
         update(credit_applications)
-        .where(credit_applications.c.invoice_id.in_(invoice_ids), credit_applications.c.handed_back_at.is_(None))
+        .where(credit_applications.c.invoice_id == invoice_id, credit_applications.c.handed_back_at.is_(None))
         .values(handed_back_at=now)
         .returning(credit_applications.c.amount_minor)
     )

@@ -20,7 +20,8 @@ _BATCH = """
         select document.*, effect.op_key, effect.state, effect.why
         from billing_runs run
         join invoices document on document.period = run.period
-        join effects effect on effect.op_key = 'month-end/' || document.period || '/invoice/' || document.tenant_id
+        join effects effect on effect.op_key = 'month-end/' || document.period || '/invoice/'
+            || substr(document.invoice_id, 13)
         where run.run_id = :run_id and document.revision = 1 and document.status <> 'draft'
             and document.tenant_id between :first and :last
     )

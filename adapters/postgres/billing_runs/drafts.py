@@ -15,7 +15,7 @@ from adapters.postgres.billing_runs.rating import Judged
 from adapters.postgres.billing_runs.register import Run
 from billing.invoices import InvoiceStatus
 from billing.invoicing import Bill
-from billing.month_end import Outcome
+from billing.month_end import Outcome, invoice_id
 from billing.parking import flags_of
 from billing.prices import MeterPrice
 from billing.rate_cards import MICRO, plain
@@ -60,6 +60,12 @@ _ENTRY = {
 }
 _FLAG = {"run_id": "text", "tenant_id": "text", "bound": "text", "detail": "text"}
 
+# Whose document of the period is void, and how many were: nearly always nobody's.
+_VOID = text("""
+    select tenant_id, count(*) as voided from invoices
+    where period = :period and kind = 'usage' and status = 'void' group by tenant_id
+""")
+
 # Locked first, so that nobody issues a document while its lines are taken away.
 _LOCK = text("select invoice_id from invoices where invoice_id = any(:ids) and status = 'draft' order by 1 for update")
 _DROP = tuple(
@@ -95,15 +101,15 @@ def write_drafts(
     what `transaction` translates when another worker was here first (B2).
     """
     rated = [(one, one.bill) for one in judged if one.outcome is Outcome.RATED and one.bill is not None]
+    names = _names(connection, run, [one for one, _ in rated])
     written = 0
     if not run.dry_run:
-        lines = [line for one, bill in rated for line in _lines(_invoice_id(run, one), bill, price_ids)]
+        lines = [line for one, bill in rated for line in _lines(names[one.account.tenant_id], bill, price_ids)]
         written = len(lines)
-        copy_rows(connection, "invoices", _INVOICE, (_invoice(run, one, bill) for one, bill in rated))
+        copy_rows(connection, "invoices", _INVOICE, (_invoice(run, names, one, bill) for one, bill in rated))
         copy_rows(connection, "invoice_lines", _LINE, lines)
-        documents = {one.account.tenant_id: _invoice_id(run, one) for one, _ in rated}
-        mark_billed(connection, run.period, documents, late)
-    copy_rows(connection, "run_entries", _ENTRY, (_entry(run, one) for one in judged))
+        mark_billed(connection, run.period, names, late)
+    copy_rows(connection, "run_entries", _ENTRY, (_entry(run, names, one) for one in judged))
     flags = [flag for one, bill in rated for flag in flags_of(one.account.tenant_id, bill, run.policy)]
     if flags:
         flagged = ((run.run_id, flag.tenant_id, flag.bound.value, flag.detail) for flag in flags)
@@ -132,15 +138,17 @@ def digest_of(bill: Bill) -> str:
     return hashlib.sha256("\n".join([bill.currency, *said]).encode()).hexdigest()
 
 
-def _invoice_id(run: Run, judged: Judged) -> str:
-    """The same whoever makes the document."""
-    return f"inv-{run.period}-{judged.account.tenant_id}"
+def _names(connection: Connection, run: Run, rated: Sequence[Judged]) -> dict[str, str]:
+    """The documents' ids by tenant, the same whoever makes them."""
+    voided = {row.tenant_id: row.voided for row in connection.execute(_VOID, {"period": run.period})}
+    tenants = (one.account.tenant_id for one in rated)
+    return {tenant_id: invoice_id(run.period, tenant_id, 1 + voided.get(tenant_id, 0)) for tenant_id in tenants}
 
 
-def _invoice(run: Run, judged: Judged, bill: Bill) -> tuple[Any, ...]:
+def _invoice(run: Run, names: Mapping[str, str], judged: Judged, bill: Bill) -> tuple[Any, ...]:
     account = judged.account
     return (
-        _invoice_id(run, judged),
+        names[account.tenant_id],
         account.tenant_id,
         run.period,
         InvoiceStatus.DRAFT.value,
@@ -182,7 +190,7 @@ def _units(quantity: int) -> int | Decimal:
     return plain(quantity) if part else whole
 
 
-def _entry(run: Run, judged: Judged) -> tuple[Any, ...]:
+def _entry(run: Run, names: Mapping[str, str], judged: Judged) -> tuple[Any, ...]:
     bill, rated = judged.bill, judged.outcome is Outcome.RATED
     return (
         run.run_id,
@@ -192,6 +200,6 @@ def _entry(run: Run, judged: Judged) -> tuple[Any, ...]:
         bill and bill.currency,
         None if bill is None else bill.total_minor,
         None if bill is None else len(bill.lines),
-        _invoice_id(run, judged) if rated and not run.dry_run else None,
+        names[judged.account.tenant_id] if rated and not run.dry_run else None,
         digest_of(bill) if rated and bill else None,
     )

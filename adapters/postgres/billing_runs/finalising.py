@@ -177,6 +177,6 @@ def _effects(
     filed, kind, state = case_id(period), EffectKind.INVOICE.value, EffectState.INTENDED.value
     for document, number in zip(documents, numbers, strict=True):
         request = effect_request(document, number)
-        op_key = invoice_op_key(period, document.tenant_id)
+        op_key = invoice_op_key(period, document.invoice_id.removeprefix(f"inv-{period}-"))
         sha256 = hashlib.sha256(request).hexdigest()
         yield op_key, kind, filed, document.tenant_id, state, request, sha256, now

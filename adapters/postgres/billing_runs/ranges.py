@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, text
 
-from adapters.postgres.billing_runs.register import Run
+from adapters.postgres.billing_runs.register import BILL, Run
 from billing.month_end import Shard, case_id
 from billing.policy.month_end import Errand
 
 # The document of a tenant's period is its first revision: later ones are corrections, which travel on their own.
-_ISSUED = """
+_ISSUED = f"""
     invoices as invoice
-    join effects as effect on effect.op_key = :case_id || '/invoice/' || invoice.tenant_id
+    join effects as effect on effect.op_key = :case_id || '/invoice/' || {BILL}
     where invoice.period = :period and invoice.kind = 'usage' and invoice.revision = 1
         and invoice.status not in ('draft', 'void')
 """
@@ -27,10 +27,10 @@ _STILL_NEEDS = {
         )
     """,
     Errand.PUSH: "and effect.state <> 'confirmed'",
-    Errand.DELIVER: """
+    Errand.DELIVER: f"""
         and effect.state = 'confirmed' and not exists (
             select from effects as letter
-            where letter.op_key = :case_id || '/delivery/' || invoice.tenant_id and letter.state = 'confirmed'
+            where letter.op_key = :case_id || '/delivery/' || {BILL} and letter.state = 'confirmed'
         )
     """,
 }

@@ -37,6 +37,10 @@ TENANTS = {
     """,
 }
 
+# Which of a tenant's bills of a period a document `invoice` is, as effects and letters are named after it: its id behind
+# `inv-2026-10-`, which is the tenant's id and for a bill after a void one a little more.
+BILL = "substr(invoice.invoice_id, 13)"
+
 # The whole key of documents with the range of a shard; without it the planner reads the month for each of its shards.
 OF_SHARD = """
     invoice.period = :period and invoice.tenant_id between :first and :last and invoice.kind = 'usage'

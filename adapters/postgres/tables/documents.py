@@ -45,7 +45,8 @@ class InvoiceKind(StrEnum):
     USAGE = "usage"
 
 
-# A trigger keeps an issued document as it is: only its status, provider id and dispute note may change.
+# A trigger keeps an issued document as it is: only its status, provider id and dispute note may change. One that is declared
+# void leaves its place with a revision below one, and its tenant's period can be billed again.
 invoices = Table(
     "invoices",
     metadata,
@@ -84,8 +85,9 @@ invoices = Table(
     one_of("kind", InvoiceKind),
     currency_code(),
     billing_month("period"),
-    CheckConstraint("revision >= 1", name="revision_counts_from_one"),
-    CheckConstraint("(revision = 1) = (corrects is null)", name="later_revisions_correct"),
+    Index("ix_invoices_void", "period", "tenant_id", postgresql_where=text("status = 'void'")),
+    CheckConstraint("revision >= 1 or status = 'void'", name="revision_counts_from_one"),
+    CheckConstraint("(revision <= 1) = (corrects is null)", name="later_revisions_correct"),
     CheckConstraint("status = 'draft' or issued_at is not null", name="issued_has_a_date"),
     CheckConstraint("status = 'draft' or number is not null", name="issued_has_a_number"),
     CheckConstraint("service_end > service_start", name="service_ends_after_start"),

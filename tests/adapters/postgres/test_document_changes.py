@@ -197,6 +197,25 @@ def test_a_credit_that_is_on_its_way_goes_first(correcting: Correcting, deed: De
     assert receipt.amount == usd("20.00")
 
 
+def test_a_void_invoice_stays_void_when_its_period_is_billed_again(correcting: Correcting) -> None:
+    crediting = correcting.proposed(correcting.opened(occasion="k-2", amount=usd("20.00")))
+    correcting.carried_out(Deed.VOID)
+    again = invoice(invoice_id="INV-again", number="INV-000050", provider_invoice_id="in_50")
+    correcting.company.invoices.issue(again)
+    correcting.approved(crediting)
+
+    words = refusal(lambda: correcting.verbs.carry_out(crediting.op_key), FailureCode.STALE_DECISION)
+    receipt = correcting.carried_out(occasion="k-4", invoice="INV-000050", amount=usd("30.00"))
+
+    assert words == "USD 20.00 is more than the USD 0.00 that can still be given back on the invoice"
+    assert (
+        correcting.opened(occasion="k-3").refused == "invoice INV-000042 is void already: nothing is asked for with it"
+    )
+    assert receipt.corrected_invoice_number == "INV-000050-R2"
+    assert correcting.company.invoices.get(ORIGINAL).status is InvoiceStatus.VOID
+    assert correcting.company.credits.already_credited("INV-again-R2") == usd("0.00")
+
+
 def test_nothing_is_given_back_on_a_void_invoice(correcting: Correcting) -> None:
     crediting = correcting.proposed(correcting.opened(occasion="k-2", amount=usd("20.00")))
     correcting.carried_out(Deed.VOID)
