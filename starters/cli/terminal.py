@@ -34,6 +34,9 @@ _STYLES = {
     "unknown": "bold yellow",
     "met": "green",
     "credited": "green",
+    "paid": "green",
+    "uncollectible": "red",
+    "void": "dim",
 }
 
 

@@ -7,10 +7,13 @@ import hashlib
 import io
 import json
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from tests.console.corrected import corrected
 from tests.starters.cli.conftest import Terminal
+from tests.workflows.world import World
 
 NUMBER = "INV-2026-10-acme"
 
@@ -19,16 +22,52 @@ def names_in(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-async def test_documents_are_listed_for_a_pipe_and_as_json(terminal: Terminal) -> None:
-    listed = await terminal.types("invoice", "list", "--period", "2026-10", "--tenant", "acme")
-    as_json = await terminal.types("invoice", "list", "--json")
+@pytest.fixture
+def tenant_id(terminal: Terminal) -> str:
+    """A customer of this test only, with an invoice for October that nobody corrects."""
+    name = f"own-{uuid4().hex[:8]}"
+    return World(terminal.desk.books.engine).tenant(name).tenant_id
+
+
+async def test_documents_are_listed_for_a_pipe_and_as_json(terminal: Terminal, tenant_id: str) -> None:
+    listed = await terminal.types("invoice", "list", "--period", "2026-10", "--tenant", tenant_id)
+    as_json = await terminal.types("invoice", "list", "--tenant", tenant_id, "--json")
 
     header, *rows = [line.split("\t") for line in listed.stdout.splitlines()]
     assert header == ["NUMBER", "KIND", "TENANT", "PERIOD", "STATUS", "TOTAL", "DUE", "ISSUED"]
+    number = f"INV-2026-10-{tenant_id}"
     assert rows == [
-        [NUMBER, "invoice", "acme", "2026-10", "paid", "USD 310.00", "USD 310.00", "2026-11-01T06:00:00+00:00"]
+        [number, "invoice", tenant_id, "2026-10", "paid", "USD 310.00", "USD 310.00", "2026-11-01T06:00:00+00:00"]
     ]
-    assert [one["number"] for one in json.loads(as_json.stdout)["documents"]] == [NUMBER]
+    assert [one["number"] for one in json.loads(as_json.stdout)["documents"]] == [number]
+
+
+async def test_a_person_sees_colours_and_how_to_go_on(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "160")
+    corrected(World(terminal.desk.books.engine))
+
+    first = await terminal.types("invoice", "list", "--limit", "1")
+    number = first.stdout.splitlines()[1].split()[0]
+    following = await terminal.types("invoice", "list", "--limit", "1", "--after", number)
+
+    assert "\x1b[32mpaid" in first.stdout
+    assert first.stdout.endswith(f"there are more: --after {number}\n")
+    assert number not in following.stdout.splitlines()[1]
+
+
+async def test_a_corrected_invoice_is_shown_with_what_corrects_it(terminal: Terminal) -> None:
+    documents = corrected(World(terminal.desk.books.engine))
+
+    invoice, revision, note = [
+        (await terminal.types("invoice", "show", name)).stdout
+        for name in (documents.invoice, documents.revision, documents.note)
+    ]
+
+    assert f"corrected by\t{documents.revision}\n" in invoice
+    assert f"\n{documents.note}\tUSD -12.00\t{documents.revision}\t" in invoice
+    assert f"corrects\t{documents.invoice}\nby credit note\t{documents.note}\n" in revision
+    assert f"amount\tUSD -12.00\ncorrects\t{documents.invoice}\nrestated by\t{documents.revision}\n" in note
 
 
 async def test_a_malformed_filter_is_named(terminal: Terminal) -> None:
@@ -42,19 +81,24 @@ async def test_a_malformed_filter_is_named(terminal: Terminal) -> None:
     assert "credit_note" in kind.stderr
 
 
-async def test_a_document_is_shown_for_a_pipe_and_as_json(terminal: Terminal) -> None:
-    shown = await terminal.types("invoice", "show", NUMBER)
-    as_json = await terminal.types("invoice", "show", "inv-acme", "--json")
+async def test_a_document_is_shown_for_a_pipe_and_as_json(terminal: Terminal, tenant_id: str) -> None:
+    number = f"INV-2026-10-{tenant_id}"
+    shown = await terminal.types("invoice", "show", number)
+    as_json = await terminal.types("invoice", "show", f"inv-{tenant_id}", "--json")
 
     head, lines = shown.stdout.split("\n\n")
     fields = dict(line.split("\t") for line in head.splitlines())
-    assert (fields["number"], fields["kind"], fields["status"]) == (NUMBER, "invoice", "paid")
-    assert (fields["total"], fields["due"], fields["at the provider"]) == ("USD 310.00", "USD 310.00", "in_acme")
+    assert (fields["number"], fields["kind"], fields["status"]) == (number, "invoice", "paid")
+    assert (fields["total"], fields["due"], fields["at the provider"]) == (
+        "USD 310.00",
+        "USD 310.00",
+        f"in_{tenant_id}",
+    )
     assert lines.splitlines() == [
         "LINE\tKIND\tQUANTITY\tAMOUNT\tDESCRIPTION",
         "1\tusage\t3,100\tUSD 310.00\tAPI calls",
     ]
-    assert json.loads(as_json.stdout)["number"] == NUMBER
+    assert json.loads(as_json.stdout)["number"] == number
 
 
 async def test_an_explanation_goes_down_to_the_days_and_the_events(terminal: Terminal) -> None:
