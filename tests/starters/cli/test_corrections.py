@@ -148,6 +148,21 @@ async def test_one_is_looked_at_and_given_up(counter: Counter) -> None:
     assert "is closed: order another one if need be" in again.stderr
 
 
+async def test_whoever_waits_learns_how_it_ended(counter: Counter) -> None:
+    counter.desk.owes()
+    waits = asyncio.create_task(counter.types(f"invoice correct {INVOICE} --amount 25.00 --wait --as finance-1", *WHY))
+    async with asyncio.timeout(30):
+        while not (pending := counter.desk.ports.desk.pending()):  # type: ignore[attr-defined]  # noqa: ASYNC110 - in the books
+            await asyncio.sleep(0.05)
+
+    await counter.types(f"reject {pending[0].approval_id} --as agent-1 --reason", "The count is right.")
+    result = await waits
+
+    assert result.exit_code == 1
+    assert "agent-1 rejected (The count is right.)" in result.stdout
+    assert "ended: rejected, The count is right." in " ".join(result.stderr.split())
+
+
 async def test_what_cannot_be_done_ends_with_what_can(counter: Counter) -> None:
     counter.desk.has_paid()
 
