@@ -108,7 +108,7 @@ def write_drafts(
         written = len(lines)
         copy_rows(connection, "invoices", _INVOICE, (_invoice(run, names, one, bill) for one, bill in rated))
         copy_rows(connection, "invoice_lines", _LINE, lines)
-        mark_billed(connection, run.period, names, late)
+        mark_billed(connection, names, late)
     copy_rows(connection, "run_entries", _ENTRY, (_entry(run, names, one) for one in judged))
     flags = [flag for one, bill in rated for flag in flags_of(one.account.tenant_id, bill, run.policy)]
     if flags:

@@ -40,8 +40,8 @@ WAITS = """
     )
 """
 
-# What a document of this very period has billed counts as well, so that a dry run repeats what was issued, and a bill after
-# a void one bills it again. Looked for by itself first: nearly always there is nothing, and then no tenant is read.
+# What a document of this very period has billed counts as well, so that a dry run repeats what was issued. Looked for by
+# itself first: nearly always there is nothing, and then no tenant is read.
 _LATE = text(f"""
     with late as materialized (
         select tenant_id, period, meter, event_time, quantity from late_usage
@@ -64,9 +64,7 @@ _MARK = text("""
     update late_usage set billed_on = made.invoice_id
     from unnest(cast(:tenants as text[]), cast(:periods as text[]), cast(:ids as text[]))
         as made(tenant_id, period, invoice_id)
-    where late_usage.tenant_id = made.tenant_id and late_usage.period = made.period and (billed_on is null or billed_on in (
-        select invoice_id from invoices where period = :period and tenant_id = any(:tenants) and status = 'void'
-    ))
+    where late_usage.tenant_id = made.tenant_id and late_usage.period = made.period and billed_on is null
 """)
 
 # A period's usage and its true-up, and what later documents have added to the one and taken off the other: those lines carry
@@ -123,8 +121,8 @@ def read_late_usage(
     return {tenant_id: Late(tuple(usage[tenant_id]), tuple(trued_up[tenant_id])) for tenant_id in tenants}
 
 
-def mark_billed(connection: Connection, period: str, documents: Mapping[str, str], late: Mapping[str, Late]) -> None:
-    """Late usage is on these documents of `period`, given by tenant, and on no later one."""
+def mark_billed(connection: Connection, documents: Mapping[str, str], late: Mapping[str, Late]) -> None:
+    """Late usage is on these documents, given by tenant, and on no later one."""
     billed = [
         (tenant_id, of_period, documents[tenant_id])
         for tenant_id in sorted(late.keys() & documents.keys())
@@ -132,8 +130,7 @@ def mark_billed(connection: Connection, period: str, documents: Mapping[str, str
     ]
     if billed:
         tenants, periods, ids = zip(*billed, strict=True)
-        wanted = {"period": period, "tenants": list(tenants), "periods": list(periods), "ids": list(ids)}
-        connection.execute(_MARK, wanted)
+        connection.execute(_MARK, {"tenants": list(tenants), "periods": list(periods), "ids": list(ids)})
 
 
 def _arrived(

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from billing.month_end import Severity
 from tests.adapters.postgres.billing_runs.events import Events
+from tests.adapters.postgres.billing_runs.test_billing_again import voided
 from tests.adapters.postgres.billing_runs.test_late_usage import CALLS, NOVEMBER, october_at_its_allowance
 from tests.adapters.postgres.billing_runs.world import PERIOD, House
 
@@ -30,13 +31,32 @@ def test_late_usage_of_a_parked_month_waits_until_that_month_is_billed(house: Ho
 
 def test_late_usage_of_a_month_whose_document_is_void_waits_for_another(house: House, events: Events) -> None:
     october_at_its_allowance(house, events)
-    house.run("update invoices set status = 'void' where period = :period", period=PERIOD)
+    voided(house, f"inv-{PERIOD}-acme")
     events.arrived("acme", "2026-10-06T12:00+02:00", 100, late_for=PERIOD)
 
     house.billed("november", period=NOVEMBER)
+    waiting = house.column("select billed_on from late_usage")
+    house.billed("october again", only_parked=True)
+    house.billed("december", period="2026-12")
 
     assert [line[0] for line in house.lines("acme", NOVEMBER)] == ["fee"]
-    assert house.column("select billed_on from late_usage") == [None]
+    assert waiting == [None]
+    assert house.lines("acme", "2026-12")[-1][2:] == (Decimal(100), 50)
+
+
+def test_what_a_void_document_had_billed_late_is_on_the_next_bill(house: House, events: Events) -> None:
+    october_at_its_allowance(house, events)
+    events.arrived("acme", "2026-10-06T12:00+02:00", 100, late_for=PERIOD)
+    house.billed("november", period=NOVEMBER)
+    voided(house, f"inv-{NOVEMBER}-acme")
+
+    house.billed("november again", period=NOVEMBER, only_parked=True)
+    house.billed("december", period="2026-12")
+
+    (again,) = house.rows("select invoice_id, total_minor from invoices where period = '2026-11' and status <> 'void'")
+    assert again["total_minor"] == 310_00 + 50
+    assert house.column("select billed_on from late_usage") == [again["invoice_id"]]
+    assert [line[0] for line in house.lines("acme", "2026-12")] == ["fee"]
 
 
 def test_a_month_that_had_nothing_to_bill_is_not_waited_for(house: House, events: Events) -> None:
