@@ -10,7 +10,9 @@ import pytest
 from temporalio.activity import _Definition
 
 from activities.binding import Ports, activities
+from activities.correction_letters import CorrectionLetters
 from activities.documents import Documents
+from activities.invoice_correction import InvoiceCorrections
 from activities.invoice_push import InvoicePushing
 from activities.month_end import MonthEnds
 from activities.reconciliation import Reconciliations
@@ -30,8 +32,11 @@ SHORT = tuple(
     if kill.step is ISSUE_CREDIT or kill.moment is TURNS[STEPS.index(kill.step) % len(TURNS)]
 )
 
-# Month ends have a chaos of their own; the daily checks begin again where they were.
-ELSEWHERE = (MonthEnds, Documents, InvoicePushing, Reconciliations, UsageChecks)
+# Month ends have a chaos of their own; the daily checks begin again where they were; corrections die between any two calls
+# in tests/adapters/postgres/test_correction_crashes.py.
+ELSEWHERE = (
+    MonthEnds, Documents, InvoicePushing, Reconciliations, UsageChecks, InvoiceCorrections, CorrectionLetters,
+)  # fmt: skip
 
 
 async def test_a_killed_worker_leaves_exactly_one_of_each_effect(
