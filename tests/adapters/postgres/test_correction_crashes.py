@@ -107,11 +107,9 @@ def _issue(company: Company, moment: int, number: str, provider_id: str) -> None
 
 def _carried_out_and_closed(correcting: Correcting, op_key: str, fate: Fate, ordered: dict[str, Any]) -> bool:
     """Whether the process lived to see the end."""
-    verbs = correcting.verbs
-    correcting.verbs = replace(
-        verbs,
-        **{name: Mortal(getattr(verbs, name), fate) for name in ("book", "credits", "effects", "provider", "invoices")},
-    )
+    verbs, ports = correcting.verbs, ("book", "credits", "effects", "provider", "invoices")
+    mortal: dict[str, Any] = {name: Mortal(getattr(verbs, name), fate) for name in ports}
+    correcting.verbs = replace(verbs, **mortal)
     try:
         _carried_out(correcting, op_key, ordered)
     except ProcessDiedError:
