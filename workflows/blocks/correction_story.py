@@ -10,6 +10,7 @@ def as_markdown(story: CorrectionStory) -> str:
         f"## {story.stage.value}{' · needs a person' if story.needs_human else ''}",
         f"**Next:** {story.next_step}",
         f"**{story.deed.replace('_', ' ').capitalize()}:** {story.number}{f', {story.amount}' if story.amount else ''}",
+        "\n".join(f"- {sentence}" for sentence in story.statements),
         open_question(story.approval),
         latest_lines(story.timeline),
     ]
