@@ -9,14 +9,16 @@ from decimal import Decimal
 import pytest
 
 from billing.contracts import Contract
+from billing.documents import Party
 from billing.invoices import LineKind
 from billing.invoicing import Bill, UnbillableError
 from billing.late_usage import BilledPart, LateUsage, TruedUp, rated_where_it_belongs
 from billing.periods import service_days
 from billing.prices import Scheme
+from billing.printing import Edition, printed_invoice
 from billing.rate_cards import MICRO
 from billing.segments import segments
-from tests.billing.agreements import BERLIN, amounts, billed, fee, held, late_usage, percent_off, tax, terms
+from tests.billing.agreements import BERLIN, amounts, billed, fee, held, issued, late_usage, percent_off, tax, terms
 from tests.billing.world import METER, price, tier
 
 LATE, MINIMUM = LineKind.LATE_USAGE, LineKind.MINIMUM
@@ -146,3 +148,18 @@ def test_a_day_that_no_contract_covers_has_no_price() -> None:
     with pytest.raises(UnbillableError, match="has no price on 2026-10-05: put a contract on record"):
         billed(held(terms()), late=[late])
     assert Decimal(late.quantity) == 10 * MICRO
+
+
+def test_a_printed_late_line_says_how_many_days_its_price_held() -> None:
+    changed = [held(terms(prices=(CHEAP,)), ends="2026-10-16"), held(terms(prices=(DEAR,)), "2026-10-16")]
+    late = on_days(changed, {20: 40})
+    somebody = Party(name="Somebody", address="1 Main Street")
+
+    document = printed_invoice(
+        issued(billed(held(terms()), late=late)),
+        Edition(seller=somebody, buyer=somebody, locale="en-US", issued_on=date(2026, 12, 1)),
+    )
+
+    assert [(line.detail, line.amount_minor) for line in document.lines] == [
+        ("40 more, at the price of that period, 16 of 31 days", 200)
+    ]
