@@ -22,7 +22,7 @@ from activities.ports import DisputeScope
 from adapters.postgres.engine import open_engine
 from adapters.postgres.evidence import PostgresEvidenceRoom
 from adapters.postgres.evidence.inquiry import Inquiry
-from adapters.postgres.evidence.pulse import PATIENCE
+from adapters.postgres.exports.reading import PATIENCE
 from benchmarks.busy_tenant import Planted, open_dispute, plant
 from benchmarks.evidence_ways import Ways
 from benchmarks.rounds import HEADS, Duel, machine, play, table

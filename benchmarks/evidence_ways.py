@@ -14,12 +14,12 @@ from adapters.postgres.engine import driver_of
 from adapters.postgres.evidence.collection import snapshot
 from adapters.postgres.evidence.counting import gather_duplicates, gather_missing
 from adapters.postgres.evidence.day_totals import day_totals
-from adapters.postgres.evidence.export import export
 from adapters.postgres.evidence.fact_rows import open_fact_rows
-from adapters.postgres.evidence.files import Copy, CsvCopy, NewFile, ParquetCopy
 from adapters.postgres.evidence.inquiry import Inquiry
 from adapters.postgres.evidence.pulse import Pulse
 from adapters.postgres.evidence.usage_files import RAW_EVENTS, USAGE_EVENTS
+from adapters.postgres.exports.files import Copy, CsvCopy, NewFile, ParquetCopy
+from adapters.postgres.exports.streaming import export
 
 IN_SCOPE = "tenant_id = :tenant and meter = any(:meters) and event_time >= :starts and event_time < :ends"
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from adapters.postgres.evidence.export import Noting
+from adapters.postgres.exports.streaming import Noting
 from billing.wording import counted
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from adapters.postgres.evidence.files import CountedFile, NewFile
+from adapters.postgres.exports.files import CountedFile, NewFile
 from starters.cli.mistakes import BadInputError
 
 STANDARD_OUTPUT = Path("-")

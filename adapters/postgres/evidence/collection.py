@@ -9,20 +9,11 @@ import psycopg
 from sqlalchemy import Connection, Engine, text
 
 from adapters.postgres.engine import transaction
-from adapters.postgres.evidence.pulse import PATIENCE
+from adapters.postgres.exports.reading import long_reading
 from billing.failures import BillingFailure, FailureCode
 
 _TRY_LOCK = text("select pg_try_advisory_lock(hashtextextended(:evidence_id, 0))")
 _UNLOCK = text("select pg_advisory_unlock(hashtextextended(:evidence_id, 0))")
-
-# Exports outlast the ordinary limits; ISO dates in UTC are what the files promise, whatever the role's own settings.
-_SETTINGS = text("""
-    select set_config(name, value, true)
-    from (
-        values ('statement_timeout', :patience), ('idle_in_transaction_session_timeout', :patience),
-            ('work_mem', '64MB'), ('jit', 'off'), ('datestyle', 'ISO'), ('timezone', 'UTC')
-    ) as setting(name, value)
-""")
 
 
 @contextmanager
@@ -40,15 +31,6 @@ def sole_collector(engine: Engine, evidence_id: str) -> Iterator[None]:
             yield
         finally:
             session.execute(_UNLOCK, {"evidence_id": evidence_id})
-
-
-@contextmanager
-def long_reading(engine: Engine) -> Iterator[Connection]:
-    """One repeatable-read transaction with room for large sorts and long statements; raises what `transaction` does."""
-    patience = f"{PATIENCE.total_seconds():.0f}s"
-    with transaction(engine.execution_options(isolation_level="REPEATABLE READ")) as connection:
-        connection.execute(_SETTINGS, {"patience": patience})
-        yield connection
 
 
 @contextmanager

@@ -12,10 +12,10 @@ from pathlib import Path
 from psycopg import sql
 from sqlalchemy import Connection, text
 
-from adapters.postgres.evidence.export import export
-from adapters.postgres.evidence.files import CsvCopy, NewFile
 from adapters.postgres.evidence.pulse import Pulse
-from adapters.postgres.evidence.spreadsheets import defused
+from adapters.postgres.exports.files import CsvCopy, NewFile
+from adapters.postgres.exports.spreadsheets import defused
+from adapters.postgres.exports.streaming import export
 from billing.evidence import EvidenceFile, RowSet
 
 FILE_NAME = "fact_rows.csv"

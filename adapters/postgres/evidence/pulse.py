@@ -9,15 +9,16 @@ from datetime import timedelta
 from threading import Event, Thread
 from typing import Self
 
+from adapters.postgres.exports.reading import PATIENCE
+
 BEAT_EVERY = timedelta(seconds=2)
-# Above this no statement may run and no note may be awaited: whoever waits for the beats shall notice a hung attempt.
-PATIENCE = timedelta(minutes=5)
 
 
 class Pulse:
     """Calls `heartbeat` while the `with` block runs, in the caller's context.
 
-    It falls silent when nothing was noted for `PATIENCE`. What `heartbeat` raises ends the work: `note` raises it.
+    It falls silent when nothing was noted for as long as a statement may run, so that whoever waits for the beats notices a
+    hung attempt. What `heartbeat` raises ends the work: `note` raises it.
     """
 
     def __init__(self, heartbeat: Callable[[str], None], every: timedelta = BEAT_EVERY) -> None:

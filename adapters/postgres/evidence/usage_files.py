@@ -11,11 +11,11 @@ import pyarrow as pa
 from psycopg import sql
 from sqlalchemy import Connection
 
-from adapters.postgres.evidence.export import export
-from adapters.postgres.evidence.files import ID, MOMENT, QUANTITY, TEXT, Copy, CsvCopy, NewFile, ParquetCopy
 from adapters.postgres.evidence.inquiry import Inquiry
 from adapters.postgres.evidence.pulse import Pulse
-from adapters.postgres.evidence.spreadsheets import defused
+from adapters.postgres.exports.files import ID, MOMENT, QUANTITY, TEXT, Copy, CsvCopy, NewFile, ParquetCopy
+from adapters.postgres.exports.spreadsheets import defused
+from adapters.postgres.exports.streaming import export
 from billing.evidence import DayTotal, EvidenceFile
 
 USAGE_EVENTS = pa.schema(

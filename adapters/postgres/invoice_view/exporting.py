@@ -12,10 +12,10 @@ import pyarrow as pa
 from psycopg import sql
 from sqlalchemy import Engine, text
 
-from adapters.postgres.evidence.collection import long_reading
-from adapters.postgres.evidence.export import AS_CSV, AS_JSON_LINES, Noting, export
-from adapters.postgres.evidence.files import ID, MOMENT, QUANTITY, TEXT, Copy, CountedFile, CsvCopy, ParquetCopy
-from adapters.postgres.evidence.spreadsheets import defused
+from adapters.postgres.exports.files import ID, MOMENT, QUANTITY, TEXT, Copy, CountedFile, CsvCopy, ParquetCopy
+from adapters.postgres.exports.reading import long_reading
+from adapters.postgres.exports.spreadsheets import defused
+from adapters.postgres.exports.streaming import AS_CSV, AS_JSON_LINES, Noting, export
 from billing.evidence import EvidenceFile
 from billing.money import MINOR_UNIT_PLACES
 

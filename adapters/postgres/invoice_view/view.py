@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Engine
 
 from adapters.postgres.engine import transaction
-from adapters.postgres.evidence.export import Noting
-from adapters.postgres.evidence.files import CountedFile
+from adapters.postgres.exports.files import CountedFile
+from adapters.postgres.exports.streaming import Noting
 from adapters.postgres.invoice_view.explaining import ExplainedInvoice, explain_invoice
 from adapters.postgres.invoice_view.exporting import ExportFormat, count_documents, export_documents
 from adapters.postgres.invoice_view.listing import DocumentPage, Wanted, read_page

@@ -194,7 +194,7 @@ async def test_an_export_that_fails_leaves_nothing_behind(
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("adapters.postgres.evidence.files.CsvCopy.add", fail)
+    monkeypatch.setattr("adapters.postgres.exports.files.CsvCopy.add", fail)
     before = names_in(tmp_path)
 
     failed = await terminal.types("invoice", "export", "--period", "2026-10", "--out", str(tmp_path / "x.csv"))

@@ -12,7 +12,7 @@ import pytest
 from pyarrow import parquet
 from sqlalchemy import Engine, text, update
 
-from adapters.postgres.evidence.files import NewFile
+from adapters.postgres.exports.files import NewFile
 from adapters.postgres.invoice_view import ExportFormat, InvoiceView
 from adapters.postgres.tables import tenants
 from tests.adapters.evidence.test_memory import GROWTH_MB_MAX, watched_memory

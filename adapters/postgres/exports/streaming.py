@@ -15,7 +15,7 @@ from psycopg import sql
 from sqlalchemy import Connection
 
 from adapters.postgres.engine import driver_of
-from adapters.postgres.evidence.files import Copy
+from adapters.postgres.exports.files import Copy
 from billing.evidence import EvidenceFile
 from billing.wording import counted
 
@@ -52,7 +52,7 @@ def export(
 
     A thread writes block by block behind the reading, at most two blocks late. What fails there is raised here.
     """
-    with ExitStack() as abandoned, ThreadPoolExecutor(1, "evidence-writer") as writer:
+    with ExitStack() as abandoned, ThreadPoolExecutor(1, "export-writer") as writer:
         for copy in copies:
             abandoned.callback(copy.abandon)
         rows = _stream(driver_of(connection), form.format(select=select), parameters, copies, writer, pulse)
