@@ -171,6 +171,18 @@ async def test_a_month_is_exported_by_the_suffix_of_its_file(terminal: Terminal,
     assert [one["amount"] for one in json.loads(lines.stdout) if one["number"] == NUMBER] == ["310.00"]
 
 
+async def test_a_person_sees_how_far_an_export_is_and_a_pipe_nothing(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet = await terminal.types("invoice", "export", "--period", "2026-10", "--out", str(tmp_path / "quiet.json"))
+    monkeypatch.setenv("FORCE_COLOR", "1")
+
+    seen = await terminal.types("invoice", "export", "--period", "2026-10", "--out", str(tmp_path / "seen.json"))
+
+    assert (quiet.stderr, quiet.exit_code, seen.exit_code) == ("", 0, 0)
+    assert "of 2026-10" in seen.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
