@@ -160,14 +160,16 @@ def objection_to_approvals(
     if sha256_of(effect.request) != effect.request_sha256:
         return BillingFailure(FailureCode.NOT_APPROVED, f"{effect.op_key} was changed after it was frozen")
     answered = answers(connection, effect)
-    if missing := len(path_of(connection, effect.op_key)) - len(answered):
+    # What somebody ordered needs another person, whatever path stands in the row; only a dispute's evidence needs none.
+    needed = max(len(path_of(connection, effect.op_key)), 0 if effect.request.get("resolution") else 1)
+    if missing := needed - len(answered):
         return BillingFailure(FailureCode.NOT_APPROVED, f"{effect.op_key} still needs {missing} approvals")
     ahead = approved_before(effect)
     total = CreditWindow(policy, now).with_this(connection, effect.tenant_id or "", amount, ahead)
-    needed = level_for(total, policy)
-    if LADDER.index(needed) > LADDER.index(authority_of(answered)):
+    level = level_for(total, policy)
+    if LADDER.index(level) > LADDER.index(authority_of(answered)):
         return BillingFailure(
-            FailureCode.STALE_DECISION, f"the tenant's recent credits now {sum_in_words(total)}, which needs {needed}"
+            FailureCode.STALE_DECISION, f"the tenant's recent credits now {sum_in_words(total)}, which needs {level}"
         )
     return None
 

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from activities.clock import Now, wall_clock
 from activities.ports import PolicyShelf, ProviderAnswer, Wire
 from adapters.postgres import invoice_pushes, sent_mail
-from adapters.postgres.credit_limits import lock_tenant, objection_to_sending, path_of
+from adapters.postgres.credit_limits import lock_tenant, objection_to_sending
 from adapters.postgres.document_changes import objection_to_changing
 from adapters.postgres.engine import transaction
 from adapters.postgres.tables import effects
@@ -50,7 +50,7 @@ class Effects:
         """Also raises PROVIDER_REFUSED for what people approved and the provider has refused already."""
         with transaction(self._engine) as connection:
             effect = read_effect(connection, op_key)
-            approved_by_people = is_approved_by_people(connection, effect)
+            approved_by_people = is_approved_by_people(effect)
         if approved_by_people and effect.tenant_id is not None:
             return self._claim_approved(op_key, effect.tenant_id)
         _may_be_sent(effect, NEVER_TO_BE_SENT)
@@ -75,7 +75,7 @@ class Effects:
         invoice. A credit is confirmed by booking it."""
         with transaction(self._engine) as connection:
             effect = read_effect(connection, op_key, lock=True)
-            if is_approved_by_people(connection, effect):
+            if is_approved_by_people(effect):
                 raise BillingFailure(FailureCode.INVALID, f"{op_key}: it is confirmed by booking it")
             confirmed = confirm_effect(connection, effect, answer)
             if effect.kind is EffectKind.LETTER:
@@ -130,12 +130,12 @@ class Effects:
         return effect
 
 
-def is_approved_by_people(connection: Connection, effect: Effect) -> bool:
+def is_approved_by_people(effect: Effect) -> bool:
     """Whether limits and signatures stand between the effect and its sending: every credit, and what corrects an invoice
     on somebody's order. A duplicate that is voided is not, it is nobody's invoice."""
-    if effect.kind is EffectKind.INVOICE_CORRECTION:
-        return bool(path_of(connection, effect.op_key))
-    return effect.kind is EffectKind.CREDIT
+    return effect.kind is EffectKind.CREDIT or (
+        effect.kind is EffectKind.INVOICE_CORRECTION and "deed" in effect.request
+    )
 
 
 def read_effect(connection: Connection, op_key: str, *, lock: bool = False) -> Effect:

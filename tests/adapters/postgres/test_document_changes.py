@@ -103,6 +103,21 @@ def test_a_void_written_past_the_application_is_not_carried_out(correcting: Corr
     assert correcting.fake.changed == {}
 
 
+@pytest.mark.parametrize("deed", list(Deed))
+def test_an_order_that_was_written_past_the_application_needs_a_second_person(
+    correcting: Correcting, deed: Deed
+) -> None:
+    proposal = correcting.proposed(correcting.opened(deed))
+    past = "select op_key || '-past', kind, case_id, tenant_id, 'intended', request, request_sha256, '{}', amount_minor"
+    columns = "op_key, kind, case_id, tenant_id, state, request, request_sha256, path, amount_minor, currency"
+    correcting.company.run(f"insert into effects ({columns}) {past}, currency from effects")
+
+    words = refusal(lambda: correcting.verbs.carry_out(f"{proposal.op_key}-past"), FailureCode.NOT_APPROVED)
+
+    assert "still needs 1 approvals" in words
+    assert correcting.fake.keys == []
+
+
 def test_a_void_is_confirmed_by_booking_it_alone(correcting: Correcting) -> None:
     op_key = correcting.ready(Deed.VOID)
 
