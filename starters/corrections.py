@@ -14,8 +14,6 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities.invoice_correction_ports import CorrectionBook
 from adapters.postgres.books import Books
@@ -24,8 +22,8 @@ from billing.invoice_corrections import CASE, CorrectionOrder, CorrectionStory, 
 from billing.invoices import Invoice
 from billing.money import Money
 from billing.month_end import Instruction
+from starters.beginning import begin_once
 from starters.card_numbers import without_card_numbers
-from starters.connect import PATIENCE, reaching_temporal
 from starters.speaking import ask, tell
 
 RUNBOOK = "invoice-correction"
@@ -106,26 +104,9 @@ async def start(
     # On record first: a key that stands for another order is refused before anything begins.
     row = await asyncio.to_thread(book.open, without_card_numbers(order), now, key)
     if row.ending is None:
-        await _begin(client, row.order, task_queue)
+        summary = f"{row.order.deed.replace('_', ' ')} {row.order.invoice}"
+        await begin_once(client, RUNBOOK, row.order, row.case_id, task_queue=task_queue, summary=summary)
     return CorrectionHandle(case_id=row.case_id, invoice=row.order.invoice)
-
-
-async def _begin(client: Client, order: CorrectionOrder, task_queue: str) -> None:
-    """Start the workflow; one that was started before, and perhaps has ended since, is left alone."""
-    try:
-        with reaching_temporal(order.case_id):
-            await client.start_workflow(
-                RUNBOOK,
-                order,
-                id=order.case_id,
-                task_queue=task_queue,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-                static_summary=f"{order.deed.replace('_', ' ')} {order.invoice}",
-                rpc_timeout=PATIENCE,
-            )
-    except WorkflowAlreadyStartedError:
-        return
 
 
 async def story(client: Client, book: CorrectionBook, case: str) -> CorrectionStory:

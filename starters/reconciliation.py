@@ -12,15 +12,13 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities.reconciliation_ports import ReconciliationBook, ReconciliationRow
 from billing.failures import BillingFailure, FailureCode
 from billing.month_end import not_over
 from billing.reconciliation_report import ListedDifference
 from billing.reconciling import DuplicatesDecision, ReconciliationOrder, ReconciliationStory, case_id
-from starters.connect import PATIENCE, reaching_temporal
+from starters.beginning import begin_once
 from starters.speaking import ask, tell
 
 RUNBOOK = "reconciliation"
@@ -74,26 +72,9 @@ async def start(
     row = await asyncio.to_thread(book.open, asked, now, key)
     order = row.order
     if row.ended_at is None:
-        await _begin(client, order, task_queue)
+        summary = f"reconciliation of {order.period}"
+        await begin_once(client, RUNBOOK, order, order.case_id, task_queue=task_queue, summary=summary)
     return ReconciliationHandle(reconciliation_id=order.reconciliation_id, case_id=order.case_id, period=order.period)
-
-
-async def _begin(client: Client, order: ReconciliationOrder, task_queue: str) -> None:
-    """Start the workflow; one that was started before, and perhaps has ended since, is left alone."""
-    try:
-        with reaching_temporal(order.case_id):
-            await client.start_workflow(
-                RUNBOOK,
-                order,
-                id=order.case_id,
-                task_queue=task_queue,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-                static_summary=f"reconciliation of {order.period}",
-                rpc_timeout=PATIENCE,
-            )
-    except WorkflowAlreadyStartedError:
-        return
 
 
 async def story(client: Client, reconciliation_id: str) -> ReconciliationStory:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,7 +15,9 @@ import pytest
 from sqlalchemy import Engine
 from typer.testing import CliRunner, Result
 
+from billing.cases import Verdict
 from billing.invoices import InvoiceStatus
+from starters import decisions
 from starters.cli import app
 from tests.fixtures.temporal import CaseClock
 from tests.workflows.correcting import CorrectingDesk, a_correcting_desk
@@ -155,7 +158,10 @@ async def test_whoever_waits_learns_how_it_ended(counter: Counter) -> None:
         while not (pending := counter.desk.ports.desk.pending()):  # type: ignore[attr-defined]  # noqa: ASYNC110 - in the books
             await asyncio.sleep(0.05)
 
-    await counter.types(f"reject {pending[0].approval_id} --as agent-1 --reason", "The count is right.")
+    client, token = counter.desk.clock.client, counter.desk.world.tokens["agent-1"]
+    await decisions.answer(
+        client, pending[0], Verdict.REJECT, "The count is right.", token=token, now=datetime.now(UTC)
+    )
     result = await waits
 
     assert result.exit_code == 1
