@@ -30,7 +30,7 @@ from billing.effects import EffectKind, EffectState
 from billing.failures import BillingFailure, FailureCode
 from billing.money import Money
 from billing.policy.bundle import Policy
-from billing.policy.credits import CreditPolicy
+from billing.policy.credits import CreditPolicy, Payback
 
 UNSENT = (EffectState.PROPOSED.value, EffectState.INTENDED.value)
 
@@ -84,7 +84,7 @@ class Credits:
             confirm_effect(connection, effect, answer)
             if effect.state is not EffectState.CONFIRMED:
                 _no_more_than_was_billed(request, room_on_invoice(connection, request.invoice_id))
-                _book(connection, request, answer.provider_id, self._now())
+                _book(connection, request, answer, self._now())
             return _receipt(connection, op_key)
 
     def withdraw(self, op_key: str, why: str) -> bool:
@@ -158,7 +158,7 @@ def _proposed_row(
     }
 
 
-def _book(connection: Connection, request: CreditRequest, provider_id: str, now: datetime) -> None:
+def _book(connection: Connection, request: CreditRequest, answer: ProviderAnswer, now: datetime) -> None:
     credit_id = f"CR-{request.ticket_id}-{request.step}"
     connection.execute(
         insert(credits).values(
@@ -176,11 +176,20 @@ def _book(connection: Connection, request: CreditRequest, provider_id: str, now:
             destination=request.destination.value,
             goodwill=request.goodwill,
             op_key=request.op_key,
-            provider_id=provider_id,
+            provider_id=answer.provider_id,
+            balance_minor=_into_the_balance(request, answer),
         )
     )
     if request.destination is Destination.CREDIT_NOTE:
-        issue_credit_note(connection, request, credit_id, provider_id, now)
+        issue_credit_note(connection, request, credit_id, answer.provider_id, now)
+
+
+def _into_the_balance(request: CreditRequest, answer: ProviderAnswer) -> int:
+    """What the provider takes off the next invoice by itself, and therefore our next document too: everything without a
+    credit note, of a note what had been paid and was not refunded."""
+    if request.destination is Destination.NEXT_INVOICE:
+        return request.amount.minor
+    return int(answer.kept.get("post_payment_amount") or 0) if request.payback is Payback.BALANCE else 0
 
 
 def _receipt(connection: Connection, op_key: str) -> CreditReceipt:

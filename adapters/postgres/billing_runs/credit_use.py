@@ -1,4 +1,5 @@
-"""Credits that wait for the next invoice (D8, B4): applied to a tenant's new document, the oldest first, up to its total."""
+"""Credits that wait for the next invoice (D8, B4), and what credit notes put into the customer's balance: applied to a
+tenant's new document, the oldest first, up to its total. The provider applies the same by itself."""
 
 from __future__ import annotations
 
@@ -15,12 +16,16 @@ from billing.month_end import Shard
 
 _WAITING = text("""
     select credit.credit_id, credit.tenant_id, credit.currency,
-        credit.amount_minor - coalesce(sum(used.amount_minor), 0) as left_minor
-    from credits as credit
+        credit.balance_minor - coalesce(sum(used.amount_minor), 0) as left_minor
+    from (
+        select credit_id, tenant_id, currency, created_at, coalesce(
+            balance_minor, case destination when 'next_invoice' then amount_minor else 0 end
+        ) as balance_minor
+        from credits where tenant_id between :first and :last
+    ) as credit
     left join credit_applications as used on used.credit_id = credit.credit_id and used.handed_back_at is null
-    where credit.tenant_id between :first and :last and credit.destination = 'next_invoice'
-    group by credit.credit_id
-    having credit.amount_minor > coalesce(sum(used.amount_minor), 0)
+    group by credit.credit_id, credit.tenant_id, credit.currency, credit.created_at, credit.balance_minor
+    having credit.balance_minor > coalesce(sum(used.amount_minor), 0)
     order by credit.created_at, credit.credit_id
 """)
 

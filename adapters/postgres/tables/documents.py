@@ -154,11 +154,14 @@ credits = Table(
     Column("goodwill", Boolean, nullable=False),
     Column("op_key", ForeignKey("effects.op_key"), nullable=False, unique=True),
     words("provider_id"),
+    # What of it the next invoice takes off; not known of credit notes before this column.
+    minor("balance_minor", nullable=True),
     UniqueConstraint("reference_id", "step"),
     Index("ix_credits_tenant", "tenant_id", "created_at"),
     one_of("destination", Destination),
     currency_code(),
     CheckConstraint("amount_minor > 0", name="gives_something_back"),
+    CheckConstraint("balance_minor between 0 and amount_minor", name="balance_is_a_part"),
 )
 
 credit_notes = Table(

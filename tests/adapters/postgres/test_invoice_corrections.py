@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from adapters.postgres.billing_runs.credit_use import apply_credits
 from billing.authority import Role
 from billing.failures import FailureCode
 from billing.invoice_corrections import CorrectionReceipt, Deed, Ending, LineFix
+from billing.month_end import Shard
 from billing.policy.credits import Payback
 from tests.adapters.postgres.company import ORIGINAL, Company, invoice
 from tests.adapters.postgres.correcting import BY, Correcting, order, refusal, usd
@@ -105,6 +108,31 @@ def test_what_was_paid_goes_back_to_the_card_and_only_that(correcting: Correctin
     assert (receipt.lowered_due, receipt.refunded, receipt.to_balance) == (usd("30.00"), usd("10.00"), usd("0.00"))
     (credit,) = correcting.fake.credits
     assert (credit.lowered, credit.refunded) == (30_00, 10_00)
+
+
+@pytest.mark.parametrize(
+    ("payback", "due_before", "applied"),
+    [
+        (Payback.BALANCE, 30_00, {"INV-next": 10_00}),
+        (Payback.BALANCE, 0, {"INV-next": 40_00}),
+        (Payback.BALANCE, 1_000_00, {}),
+        (Payback.REFUND, 0, {}),
+        (Payback.NEXT_INVOICE, 30_00, {"INV-next": 40_00}),
+    ],
+)
+def test_what_goes_into_the_balance_is_taken_off_our_next_document_as_the_provider_does(
+    correcting: Correcting, payback: Payback, due_before: int, applied: dict[str, int]
+) -> None:
+    company = correcting.company
+    correcting.fake.amount_remaining[PROVIDER_ID] = due_before
+    correcting.carried_out(amount=usd("40.00"), payback=payback)
+    company.invoices.issue(invoice(invoice_id="INV-next", number="INV-000043", period="2026-11"))
+    draft: Any = SimpleNamespace(invoice_id="INV-next", tenant_id="acme", currency="USD", total_minor=1_000_00)
+
+    with company.engine.begin() as connection:
+        used = apply_credits(connection, Shard(first="acme", last="acme"), [draft], company.now)
+
+    assert used == applied
 
 
 def test_carrying_out_twice_happens_once_and_answers_the_same(correcting: Correcting) -> None:
