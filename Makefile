@@ -29,7 +29,7 @@ up: $(READY)  ## start the sandbox and leave it up until Ctrl-C
 	@$(BIN)/runbooks up
 
 test: $(READY) lint  ## linters, types, import contracts and every test, the demo last and alone
-	@$(BIN)/python -m pytest -n $(WORKERS) -m "not demo"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not demo"
 	@$(BIN)/python -m pytest -m demo tests/sandbox/demo
 
 lint: $(READY)

@@ -150,4 +150,5 @@ async def test_duplicates_are_voided_by_finance_once(counter: Counter) -> None:
     assert (voided.status_code, voided.json()["message"]) == (200, "the duplicates are being voided")
     assert set(counter.desk.provider.voided) == {"in_copy"}
     assert page["reconciliation"]["report"]["counts"] == [{"difference": "duplicate", "beyond": 1, "within": 0}]
-    assert again.status_code == 409
+    # Over by now: Temporal answers that it is closed or, as soon as it has put it away, that it is not there.
+    assert again.status_code in (404, 409)
