@@ -8,6 +8,9 @@ SPEED ?= 1800
 WORKERS ?= 2
 TABLE ?=
 
+# Compiled modules are kept: the stack and the tests start dozens of processes, and a runbook is imported for every case.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo up test lint crash chaos bench clean
 

@@ -66,8 +66,8 @@ from adapters.zendesk import ZendeskDesk
 from billing.policy.standard import INVOICE_PUSH, MONTH_END, USAGE_INTAKE
 from settings import Settings, SettingsError, load_settings
 from starters.connect import connect
-from workflows import ON_SCHEDULE, RUNBOOKS
 from workflows.blocks.sandbox import sandboxed_runner
+from workflows.registry import ON_SCHEDULE, RUNBOOKS
 
 GRACE = timedelta(seconds=20)
 ACTIVITY_THREADS = 20

@@ -1,15 +1,1 @@
-"""The runbooks. Each is one durable workflow; this registry is what workers run and what tests replay."""
-
-from workflows.dispute import Dispute
-from workflows.invoice_correction import InvoiceCorrection
-from workflows.month_end import MonthEnd
-from workflows.month_end_schedule import ScheduledMonthEnd
-from workflows.reconciliation import Reconciliation
-from workflows.reconciliation_schedule import ScheduledReconciliation
-from workflows.usage_validation import UsageValidation
-
-RUNBOOKS = [Dispute, MonthEnd, UsageValidation, Reconciliation, InvoiceCorrection]
-# What schedules start: these only start a runbook, under the name that its subject has.
-ON_SCHEDULE = [ScheduledMonthEnd, ScheduledReconciliation]
-
-__all__ = ["ON_SCHEDULE", "RUNBOOKS"]
+"""The runbooks. Each is one durable workflow, and `workflows.registry` names them all."""

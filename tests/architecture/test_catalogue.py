@@ -12,7 +12,7 @@ from temporalio import workflow
 from billing import invoice_corrections, month_end, reconciling, usage_validation
 from billing.cases import Ending
 from billing.policy.raci import RACI
-from workflows import RUNBOOKS
+from workflows.registry import RUNBOOKS
 
 HERE = Path(__file__).parents[2]
 

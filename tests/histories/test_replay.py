@@ -10,8 +10,8 @@ from temporalio.worker import Replayer
 
 from tests.histories.keeping import kept
 from tests.histories.swapped import SwappedDispute
-from workflows import RUNBOOKS
 from workflows.blocks.sandbox import sandboxed_runner
+from workflows.registry import RUNBOOKS
 
 
 def replayer(*runbooks: type) -> Replayer:

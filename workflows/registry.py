@@ -1,0 +1,16 @@
+"""Every runbook: what workers run and what tests replay.
+
+It is no part of the package itself: a case imports its runbook anew, and would import all the others with it.
+"""
+
+from workflows.dispute import Dispute
+from workflows.invoice_correction import InvoiceCorrection
+from workflows.month_end import MonthEnd
+from workflows.month_end_schedule import ScheduledMonthEnd
+from workflows.reconciliation import Reconciliation
+from workflows.reconciliation_schedule import ScheduledReconciliation
+from workflows.usage_validation import UsageValidation
+
+RUNBOOKS = [Dispute, MonthEnd, UsageValidation, Reconciliation, InvoiceCorrection]
+# What schedules start: these only start a runbook, under the name that its subject has.
+ON_SCHEDULE = [ScheduledMonthEnd, ScheduledReconciliation]
