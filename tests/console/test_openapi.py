@@ -20,6 +20,8 @@ from console.ticket_events import EXAMPLE, TicketCreated, read_event
 from tests.console.caller import Caller
 
 EXAMPLES = 8
+# A query that no worker answers holds a request for as long as we are patient with Temporal, and a busy machine for longer.
+PATIENCE_SECONDS = 60
 
 
 def breaks_nothing(
@@ -66,7 +68,7 @@ def _fuzz(operation: schemathesis.schemas.APIOperation, headers: dict[str, str])
     @bounded
     @given(case=operation.as_strategy())
     def fuzzed(case: schemathesis.Case) -> None:
-        case.call_and_validate(headers=headers, checks=CHECKS)
+        case.call_and_validate(headers=headers, checks=CHECKS, timeout=PATIENCE_SECONDS)
 
     fuzzed()
 

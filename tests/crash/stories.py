@@ -115,6 +115,17 @@ class Case:
                 return found
         return None
 
+    async def has_asked(self) -> None:
+        """Return once the case itself knows of its question and writes to whom it asks: a worker that was killed right
+        after asking leaves a question in the books that the case is yet to hear of."""
+        asking = select(effects.c.op_key).where(
+            effects.c.case_id == self.handle.id,
+            effects.c.request["payload"]["template"].astext == "approval_requested",
+        )
+        async for _ in looking():
+            if await asyncio.to_thread(self._one, asking.limit(1)):
+                return
+
     async def stands_at(self, stage: Stage) -> None:
         """Return once the case is at a stage, as the lists of cases show it."""
         async for _ in looking():
@@ -208,6 +219,7 @@ async def ticket_arrives(company: Company, tenant_id: str, *, security_concern: 
 async def the_long_way(case: Case) -> None:
     """Escalated, asked, de-escalated, judged over an open question (so the first proposal is withdrawn), approved."""
     await case.question("r1.1")
+    await case.has_asked()
     await case.customer_is_asked_and_answers()
     await case.escalation_is_taken_back()
     await case.is_judged()
