@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Date, Engine, Row, cast, func, insert, select, update
 
 from adapters.postgres.engine import transaction
-from adapters.postgres.tables import account_changes, contracts, invoices, legal_entities, meters, tenants
-from adapters.postgres.tenants import contracts_of, record_contracts
+from adapters.postgres.tables import account_changes, contracts, invoices, legal_entities, tenants
+from adapters.postgres.tenants import contracts_of, record_contracts, refuse_unknown_meters
 from billing.accounts import (
     AccountChange,
     Agreement,
@@ -110,7 +110,6 @@ class Accounts:
             row = _row(connection, agreement.tenant_id, lock=True)
             refuse_other_currency(agreement, row.currency)
             refuse_billed_days(agreement.first, _billed_until(connection, agreement.tenant_id))
-            _refuse_unknown_meters(connection, agreement)
             starts = local_midnight(agreement.first, row.zone)
             known = contracts_of(connection, agreement.tenant_id)
             same = next((one for one in known if one.starts == starts), None)
@@ -124,6 +123,7 @@ class Accounts:
                 terms=agreement.terms,
                 pauses=same.pauses if same else (),
             )
+            refuse_unknown_meters(connection, agreed)
             _end_earlier(connection, agreed)
             record_contracts(connection, [agreed])
             _note(connection, _change_of(agreed, same, by, reason, now))
@@ -172,15 +172,6 @@ def _refuse_shared_provider_id(connection: Connection, tenant_id: str, provider_
     if provider_customer_id and (taken := connection.execute(other).scalar()):
         raise BillingFailure(
             FailureCode.CONFLICT, f"{provider_customer_id} at the payment provider is customer {taken} already"
-        )
-
-
-def _refuse_unknown_meters(connection: Connection, agreement: Agreement) -> None:
-    known = set(connection.execute(select(meters.c.meter)).scalars())
-    if unknown := sorted(agreement.terms.meters - known):
-        raise BillingFailure(
-            FailureCode.INVALID,
-            f"the terms price {unknown[0]}, which is no meter: use one of {', '.join(sorted(known)) or 'none yet'}",
         )
 
 

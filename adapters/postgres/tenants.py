@@ -65,7 +65,7 @@ class Tenants:
         contract with the same start, or another one without an end.
         """
         with transaction(self._engine) as connection:
-            _refuse_unknown_meters(connection, contract)
+            refuse_unknown_meters(connection, contract)
             record_contracts(connection, [contract])
 
     def carry_policy(self, tenant_id: str, policy: Policy) -> None:
@@ -96,13 +96,14 @@ def record_contracts(connection: Connection, agreed: Sequence[Contract]) -> None
     connection.execute(statement.on_conflict_do_update(index_elements=["contract_id"], set_=new), rows)
 
 
-def _refuse_unknown_meters(connection: Connection, contract: Contract) -> None:
-    priced = {price.meter for price in contract.terms.prices}
-    known = set(connection.execute(select(meters.c.meter).where(meters.c.meter.in_(priced))).scalars())
-    if unknown := sorted(priced - known):
+def refuse_unknown_meters(connection: Connection, contract: Contract) -> None:
+    """Raises INVALID when the contract prices a meter that does not exist."""
+    known = set(connection.execute(select(meters.c.meter)).scalars())
+    if unknown := sorted(contract.terms.meters - known):
         raise BillingFailure(
             FailureCode.INVALID,
-            f"contract {contract.contract_id} prices {unknown[0]}, which is no meter: add the meter, or correct its name",
+            f"contract {contract.contract_id} prices {unknown[0]}, which is no meter: use one of "
+            f"{', '.join(sorted(known)) or 'none yet'}, or add the meter",
         )
 
 
