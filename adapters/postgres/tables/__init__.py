@@ -48,6 +48,7 @@ from adapters.postgres.tables.intake import (
     usage_quarantine,
 )
 from adapters.postgres.tables.pace import provider_pace
+from adapters.postgres.tables.retention import deletion_candidates
 from adapters.postgres.tables.runs import billing_runs, run_entries, run_flags, run_parkings
 from adapters.postgres.tables.traffic import api_keys, authentication_logs, outages, request_logs
 from adapters.postgres.tables.usage import usage_daily, usage_events
@@ -69,6 +70,7 @@ __all__ = [
     "credits",
     "decisions",
     "decisions_head",
+    "deletion_candidates",
     "dispute_rounds",
     "disputes",
     "effects",
