@@ -46,6 +46,7 @@ from activities.ports import (
 from activities.push_ports import InvoiceProvider
 from activities.reconciliation import Reconciliations
 from activities.reconciliation_ports import ReconciliationBook
+from activities.recovery_letters import RecoveryLetters
 from activities.usage import UsageChecks, UsageWatch
 from billing.policy.standard import USAGE_INTAKE
 
@@ -117,10 +118,10 @@ def activities(ports: Ports) -> dict[str, list[Activity]]:
     on_runs += [comparing.open, comparing.close]
     bulk += [comparing.read, comparing.compare]
     correcting = _correcting(ports)
-    telling = CorrectionLetters(
-        Letters(ports.postman, ports.effects, ports.operators, ports.now), ports.tenants, ports.press
-    )
+    letters = Letters(ports.postman, ports.effects, ports.operators, ports.now)
+    telling = CorrectionLetters(letters, ports.tenants, ports.press)
     on_cases += [correcting.open, correcting.propose, correcting.close, telling.tell]
+    on_cases += [RecoveryLetters(letters, ports.tenants).write]
     payments += [correcting.carry_out]
     usage = UsageChecks(ports.rollups, ports.usage, USAGE_INTAKE)
     bulk += [usage.bring_up_to_date, usage.validate]

@@ -13,6 +13,7 @@ from billing.authority import Role
 from billing.correction_emails import InvoiceCorrected, InvoiceVoided, InvoiceWrittenOff
 from billing.disputes import Category, Email, Line, Resolution, Severity
 from billing.money import Money
+from billing.recovery_emails import RecoveryPayload
 
 
 class Delivery(StrEnum):
@@ -305,12 +306,14 @@ Payload = Annotated[
     | UsageToLookAt
     | ReconciliationDiffers
     | DuplicatesFound
-    | ReconciliationNotFinished,
+    | ReconciliationNotFinished
+    | RecoveryPayload,
     Field(discriminator="template"),
 ]
 
-# A second copy of these would mislead, since a person may act on each; the others may arrive twice under one Message-ID.
-AT_MOST_ONCE = frozenset({"customer_asked"})
+# A second copy of the question would mislead, since a person may act on each, and one of the reminder or the hint would
+# be a letter too many, while a lost one is followed by others. The rest may arrive twice under one Message-ID.
+AT_MOST_ONCE = frozenset({"customer_asked", "payment_reminder", "usage_spike"})
 
 
 class Attachment(BaseModel):
