@@ -1,0 +1,127 @@
+"""Events of the payment provider: what one is about, what becomes of it, and the news that a tenant's case hears.
+
+An event says only that something changed. How things stand is read from the provider each time, so that events may come
+twice, late and in any order, and the end is always the same.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+CASE_ID = "stripe-events"
+"""The workflow that works through the events: there is one."""
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class NewsKind(StrEnum):
+    """What changed at the provider."""
+
+    INVOICE = "invoice"
+    PAYMENT_METHOD = "payment_method"
+    REFUND = "refund"
+    CHARGEBACK = "chargeback"
+    CUSTOMER = "customer"
+
+
+class News(_Record):
+    """What a tenant's case hears: that something changed, never how it stands now. `invoice_id` is ours; None when the news
+    is about the customer."""
+
+    kind: NewsKind
+    tenant_id: str
+    invoice_id: str | None = None
+    event_id: str
+    occurred_at: AwareDatetime
+
+
+class EventState(StrEnum):
+    """What became of an event; nothing is ever deleted, and a person may have any of them looked at again."""
+
+    WAITING = "waiting"
+    PROCESSED = "processed"
+    IGNORED = "ignored"  # kept: of a type that we do not act on, or about nobody and nothing of ours
+    PARKED = "parked"  # tried for as long as the policy says, or never to succeed by itself: a person looks
+
+
+class Arrival(StrEnum):
+    """How an event came to us."""
+
+    WEBHOOK = "webhook"
+    SWEEP = "sweep"
+
+
+class ArrivedEvent(_Record):
+    """An event as the provider sent it; `raw` is its JSON, character by character."""
+
+    event_id: str
+    type: str
+    occurred_at: AwareDatetime
+    raw: str
+
+
+class WaitingEvent(ArrivedEvent):
+    """One whose turn has come; `attempts` are those before this one, `trying_since` its arrival or a person's request."""
+
+    attempts: int
+    trying_since: AwareDatetime
+
+
+class Subject(_Record):
+    """What an event is about, in the provider's ids. `payment` (a payment intent) leads to the invoice where the event does
+    not name it; `marked_ours`: the invoice carries the mark of our push, whether or not our books are linked to it yet."""
+
+    kind: NewsKind
+    customer: str | None = None
+    provider_invoice: str | None = None
+    payment: str | None = None
+    marked_ours: bool = False
+
+
+class Outcome(_Record):
+    """What one try made of an event, with why unless it was processed. `attempts` counts this one, and binds the outcome to
+    the try: asked for anew meanwhile, the event has its further try all the same."""
+
+    event_id: str
+    state: EventState
+    attempts: int
+    tenant_id: str | None = None
+    why: str | None = None
+    next_try_at: AwareDatetime | None = None
+
+
+class Backlog(_Record):
+    """How many events wait (`due`: whose turn has come), when the next one's turn comes, and how many are parked."""
+
+    waiting: int = 0
+    due: int = 0
+    next_try_at: AwareDatetime | None = None
+    parked: int = 0
+
+
+class EventLine(_Record):
+    """An event as lists show it."""
+
+    event_id: str
+    type: str
+    state: EventState
+    arrival: Arrival
+    occurred_at: AwareDatetime
+    received_at: AwareDatetime
+    attempts: int
+    next_try_at: AwareDatetime | None = None
+    tenant_id: str | None = None
+    why: str | None = None
+    settled_at: AwareDatetime | None = None
+    retried_by: str | None = None
+
+
+def one_of_each(news: Iterable[News]) -> tuple[News, ...]:
+    """The latest news about each tenant, kind and invoice: a case looks for itself, so it need hear of each once."""
+    latest: dict[tuple[str, NewsKind, str | None], News] = {}
+    for one in sorted(news, key=lambda one: (one.occurred_at, one.event_id)):
+        latest[one.tenant_id, one.kind, one.invoice_id] = one
+    return tuple(latest.values())
