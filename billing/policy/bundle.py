@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from billing.policy.credits import CreditPolicy
 from billing.policy.detection import QualityPolicy, UsagePolicy
 from billing.policy.disputes import ApprovalPolicy, DisputePolicy, ProviderPolicy
+from billing.policy.payments import PAYMENTS, PaymentPolicy
 from billing.policy.sla import SlaPolicy
 
 
@@ -24,6 +25,7 @@ class Policy(BaseModel):
     credits: CreditPolicy
     usage: UsagePolicy
     quality: QualityPolicy
+    payments: PaymentPolicy = PAYMENTS
 
     def accelerated(self, speed: int) -> Self:
         """The same policy with every duration a case waits divided by `speed`; amounts and look-back windows stay.
@@ -46,6 +48,7 @@ class Policy(BaseModel):
                 ),
                 "approvals": self.approvals.accelerated(speed),
                 "provider": ProviderPolicy(look_up_after=_divided(self.provider.look_up_after, speed)),
+                "payments": self.payments.accelerated(speed),
             }
         )
 
