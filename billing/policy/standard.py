@@ -3,12 +3,14 @@
 from datetime import time, timedelta
 from decimal import Decimal
 
+from billing.access import Restriction
 from billing.money import Money
 from billing.policy.bundle import Policy
 from billing.policy.credits import CreditPolicy, Payback
 from billing.policy.detection import QualityCredit, QualityPolicy, QualityThreshold, UsagePolicy
 from billing.policy.disputes import ApprovalPolicy, DisputePolicy, ProviderPolicy
 from billing.policy.invoice_push import InvoicePushPolicy
+from billing.policy.limits import AccessPolicy, LimitsPolicy, LimitStep, SpikePolicy
 from billing.policy.month_end import MonthEndPolicy
 from billing.policy.reconciliation import ReconciliationPolicy
 from billing.policy.sla import Budget, Counts, SlaPolicy, TierCommitment
@@ -136,3 +138,24 @@ MONTH_END = MonthEndPolicy(
 USAGE_INTAKE = UsageIntakePolicy(
     version="2026-11", ahead_at_most=HOUR, kept_for=800 * DAY, late_within=90 * DAY, validated_days=35
 )
+
+# For the whole house as well: whoever is throttled is told the numbers that everybody is throttled by.
+LIMITS = LimitsPolicy(
+    version="2026-11",
+    alerts_at=(Decimal("0.80"), Decimal("0.90"), Decimal("1.00")),
+    steps={
+        Tier.ENTERPRISE: (),
+        Tier.PRO: (
+            LimitStep(at=Decimal("1.20"), restriction=Restriction.RATE_LIMITED, rate_share=Decimal("0.50")),
+            LimitStep(at=Decimal("1.50"), restriction=Restriction.NEW_REQUESTS_BLOCKED, rate_share=Decimal(0)),
+        ),
+        Tier.FREE: (
+            LimitStep(at=Decimal("1.00"), restriction=Restriction.NEW_REQUESTS_BLOCKED, rate_share=Decimal(0)),
+        ),
+    },
+    reviewed_at={Tier.ENTERPRISE: Decimal("1.00")},
+    spikes=SpikePolicy(baseline_days=28, factor=Decimal(5), used_days=7),
+    letters_a_batch=25,
+)
+
+ACCESS = AccessPolicy(fresh_for=timedelta(seconds=2), asked_within=timedelta(milliseconds=250), repeated_for=DAY)
