@@ -18,7 +18,7 @@ class _Record(BaseModel):
 
 
 class CollectibleInvoice(_Record):
-    """An invoice of ours that stands at the provider, with what collecting it needs from the books.
+    """An invoice of ours that stands at the provider, with what collecting it needs from the books; days end in `zone`.
 
     `disputed`: the customer contests it with us. `tried_in_vain_at`: our first attempt that failed, if any.
     """
@@ -29,8 +29,8 @@ class CollectibleInvoice(_Record):
     provider_invoice_id: str
     provider_customer_id: str
     currency: Currency
+    zone: str
     usage_only: bool
-    charged_automatically: bool
     disputed: bool
     tried_in_vain_at: AwareDatetime | None = None
 
@@ -44,6 +44,7 @@ class Reading(_Record):
     status: InvoiceStatus
     due: Money
     remaining: Money
+    charged_automatically: bool = True
     reopened: bool = False
     overdue_since: AwareDatetime | None = None
     charged_back: bool = False

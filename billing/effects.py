@@ -11,14 +11,16 @@ KEY_TRUSTED_FOR = timedelta(hours=23)
 
 
 class EffectKind(StrEnum):
-    """What leaves the house. Money given back, a month's invoices and a correction may need approval before they are sent;
-    a letter and an invoice that was issued do not."""
+    """What leaves the house. Money given back, a month's invoices, a correction and an arrangement may need approval before
+    they are sent; a letter, an invoice that was issued and the payment of one do not."""
 
     CREDIT = "credit"
     LETTER = "letter"
     INVOICE = "invoice"
     INVOICE_RUN = "invoice_run"
     INVOICE_CORRECTION = "invoice_correction"
+    PAYMENT = "payment"
+    ARRANGEMENT = "arrangement"
 
 
 class EffectState(StrEnum):

@@ -163,6 +163,7 @@ class AttemptRow(_Record):
     amount: Money | None = None
     decline_code: str | None = None
     advice: Advice | None = None
+    for_a_person: bool = False
     words: str = ""
 
 

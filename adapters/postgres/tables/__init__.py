@@ -48,6 +48,7 @@ from adapters.postgres.tables.intake import (
     usage_quarantine,
 )
 from adapters.postgres.tables.pace import provider_pace
+from adapters.postgres.tables.payments import payment_attempts, receivables
 from adapters.postgres.tables.provider_events import provider_event_sweeps, provider_events
 from adapters.postgres.tables.retention import deletion_candidates
 from adapters.postgres.tables.runs import billing_runs, run_entries, run_flags, run_parkings
@@ -91,12 +92,14 @@ __all__ = [
     "operators",
     "outages",
     "parties",
+    "payment_attempts",
     "period_closings",
     "prices",
     "provider_event_sweeps",
     "provider_events",
     "provider_invoices",
     "provider_pace",
+    "receivables",
     "reconciliations",
     "request_logs",
     "rollup_dirty",
