@@ -82,12 +82,13 @@ class Subject(_Record):
 
 
 class Outcome(_Record):
-    """What one try made of an event, with why unless it was processed. `attempts` counts this one, and binds the outcome to
-    the try: asked for anew meanwhile, the event has its further try all the same."""
+    """What one try made of an event, with why unless it was processed. `attempts` counts this one; with `trying_since` it
+    binds the outcome to the try: asked for anew meanwhile, the event has its further try all the same."""
 
     event_id: str
     state: EventState
     attempts: int
+    trying_since: AwareDatetime
     tenant_id: str | None = None
     why: str | None = None
     next_try_at: AwareDatetime | None = None
@@ -117,6 +118,7 @@ class EventLine(_Record):
     why: str | None = None
     settled_at: AwareDatetime | None = None
     retried_by: str | None = None
+    retried_because: str | None = None
 
 
 def one_of_each(news: Iterable[News]) -> tuple[News, ...]:

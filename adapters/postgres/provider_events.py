@@ -1,0 +1,222 @@
+"""`EventBook`: the provider's events as they arrived, whose turn it is, and what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, RowMapping, bindparam, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+from sqlalchemy.types import Integer, Text
+
+from activities.provider_events_ports import OurInvoice, Ours
+from adapters.postgres.engine import transaction
+from adapters.postgres.tables import provider_events
+from billing.provider_events import (
+    Arrival,
+    ArrivedEvent,
+    Backlog,
+    EventLine,
+    EventState,
+    Outcome,
+    WaitingEvent,
+)
+
+_PROVIDER = "stripe"
+_event = provider_events.c
+
+
+def _arrays(statement: str, **columns: Any) -> Any:
+    """A statement over whole columns at once, each bound as an array."""
+    return text(statement).bindparams(*(bindparam(name, type_=ARRAY(kind)) for name, kind in columns.items()))
+
+
+_Moment = TIMESTAMP(timezone=True)
+
+_KEEP = _arrays(
+    """
+    insert into provider_events
+        (event_id, type, occurred_at, raw, arrival, received_at, trying_since, next_try_at)
+    select event_id, type, occurred_at, raw, :arrival, :now, :now, :now
+    from unnest(:event_ids, :types, :occurred_at, :raw) as sent (event_id, type, occurred_at, raw)
+    order by event_id
+    on conflict (event_id) do nothing
+    returning event_id
+    """,
+    event_ids=Text,
+    types=Text,
+    occurred_at=_Moment,
+    raw=Text,
+)
+
+_TENANTS = _arrays(
+    "select provider_customer_id, tenant_id from tenants where provider_customer_id = any(:customers)", customers=Text
+)
+
+# A corrected revision may carry the same id at the provider as its first; the news is about the first.
+_INVOICES = _arrays(
+    """
+    select distinct on (provider_invoice_id) provider_invoice_id, invoice_id, tenant_id
+    from invoices where provider_invoice_id = any(:invoices) order by provider_invoice_id, revision
+    """,
+    invoices=Text,
+)
+
+_SETTLE = _arrays(
+    """
+    update provider_events event
+    set state = tried.state, attempts = tried.attempts, why = tried.why, tenant_id = tried.tenant_id,
+        next_try_at = tried.next_try_at, settled_at = case when tried.state = 'waiting' then null else :now end
+    from unnest(:event_ids, :states, :attempts, :trying_since, :tenant_ids, :why, :next_try_at)
+        as tried (event_id, state, attempts, trying_since, tenant_id, why, next_try_at)
+    where event.event_id = tried.event_id and event.state = 'waiting'
+        and event.attempts = tried.attempts - 1 and event.trying_since = tried.trying_since
+    """,
+    event_ids=Text,
+    states=Text,
+    attempts=Integer,
+    trying_since=_Moment,
+    tenant_ids=Text,
+    why=Text,
+    next_try_at=_Moment,
+)
+
+_BACKLOG = text("""
+    select count(*) filter (where state = 'waiting') as waiting,
+        count(*) filter (where state = 'waiting' and next_try_at <= :now) as due,
+        min(next_try_at) filter (where state = 'waiting') as next_try_at,
+        count(*) filter (where state = 'parked') as parked
+    from provider_events where state in ('waiting', 'parked')
+""")
+
+_SWEPT_UNTIL = text("select swept_until from provider_event_sweeps where provider = :provider")
+
+_SWEPT = text("""
+    insert into provider_event_sweeps as known (provider, swept_until, swept_at, found)
+    values (:provider, :until, :now, :found)
+    on conflict (provider) do update set swept_until = greatest(known.swept_until, excluded.swept_until),
+        swept_at = excluded.swept_at, found = excluded.found
+""")
+
+
+class ProviderEvents:
+    """Satisfies `EventBook`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def keep(self, events: Sequence[ArrivedEvent], arrival: Arrival, now: datetime) -> tuple[str, ...]:
+        """See the port."""
+        sent = {
+            "event_ids": [event.event_id for event in events],
+            "types": [event.type for event in events],
+            "occurred_at": [event.occurred_at for event in events],
+            "raw": [event.raw for event in events],
+        }
+        with transaction(self._engine) as connection:
+            return tuple(connection.execute(_KEEP, {**sent, "arrival": arrival, "now": now}).scalars())
+
+    def due(self, limit: int, now: datetime) -> tuple[WaitingEvent, ...]:
+        """See the port."""
+        wanted = (
+            select(*(_event[name] for name in WaitingEvent.model_fields))
+            .where(_event.state == EventState.WAITING, _event.next_try_at <= now)
+            .order_by(_event.next_try_at, _event.event_id)
+            .limit(limit)
+        )
+        with transaction(self._engine) as connection:
+            return tuple(WaitingEvent.model_validate(dict(row)) for row in connection.execute(wanted).mappings())
+
+    def whose(self, customers: Sequence[str], provider_invoices: Sequence[str]) -> Ours:
+        """See the port."""
+        with transaction(self._engine) as connection:
+            tenants = connection.execute(_TENANTS, {"customers": list(customers)})
+            invoices = connection.execute(_INVOICES, {"invoices": list(provider_invoices)})
+            return Ours(
+                tenants={row.provider_customer_id: row.tenant_id for row in tenants},
+                invoices={
+                    row.provider_invoice_id: OurInvoice(invoice_id=row.invoice_id, tenant_id=row.tenant_id)
+                    for row in invoices
+                },
+            )
+
+    def settle(self, outcomes: Sequence[Outcome], now: datetime) -> None:
+        """See the port."""
+        columns = {
+            "event_ids": [one.event_id for one in outcomes],
+            "states": [one.state.value for one in outcomes],
+            "attempts": [one.attempts for one in outcomes],
+            "trying_since": [one.trying_since for one in outcomes],
+            "tenant_ids": [one.tenant_id for one in outcomes],
+            "why": [one.why for one in outcomes],
+            "next_try_at": [one.next_try_at for one in outcomes],
+        }
+        with transaction(self._engine) as connection:
+            connection.execute(_SETTLE, {**columns, "now": now})
+
+    def backlog(self, now: datetime) -> Backlog:
+        """See the port."""
+        with transaction(self._engine) as connection:
+            return Backlog.model_validate(dict(connection.execute(_BACKLOG, {"now": now}).mappings().one()))
+
+    def swept_until(self) -> datetime | None:
+        """See the port."""
+        with transaction(self._engine) as connection:
+            until: datetime | None = connection.execute(_SWEPT_UNTIL, {"provider": _PROVIDER}).scalar_one_or_none()
+            return until
+
+    def swept(self, until: datetime, found: int, now: datetime) -> None:
+        """See the port."""
+        with transaction(self._engine) as connection:
+            connection.execute(_SWEPT, {"provider": _PROVIDER, "until": until, "found": found, "now": now})
+
+    def newest(self, state: EventState | None, tenant_id: str | None, limit: int) -> tuple[EventLine, ...]:
+        """See the port."""
+        wanted = select(*_SHOWN).order_by(_event.received_at.desc(), _event.event_id).limit(limit)
+        if state is not None:
+            wanted = wanted.where(_event.state == state)
+        if tenant_id is not None:
+            wanted = wanted.where(_event.tenant_id == tenant_id)
+        with transaction(self._engine) as connection:
+            return tuple(_line(row) for row in connection.execute(wanted).mappings())
+
+    def find(self, event_id: str) -> tuple[EventLine, ArrivedEvent] | None:
+        """See the port."""
+        wanted = select(*_SHOWN, _event.raw).where(_event.event_id == event_id)
+        with transaction(self._engine) as connection:
+            row = connection.execute(wanted).mappings().one_or_none()
+        if row is None:
+            return None
+        return _line(row), ArrivedEvent(**{name: row[name] for name in ArrivedEvent.model_fields})
+
+    def retry(self, event_ids: Sequence[str], by: str, reason: str, now: datetime) -> tuple[str, ...]:
+        """See the port."""
+        again = _again(by, reason, now).where(_event.event_id.in_(event_ids)).returning(_event.event_id)
+        with transaction(self._engine) as connection:
+            return tuple(connection.execute(again).scalars())
+
+    def retry_parked(self, by: str, reason: str, now: datetime) -> int:
+        """See the port."""
+        with transaction(self._engine) as connection:
+            return connection.execute(_again(by, reason, now).where(_event.state == EventState.PARKED)).rowcount
+
+
+_SHOWN = [_event[name] for name in EventLine.model_fields]
+
+
+def _line(row: RowMapping) -> EventLine:
+    return EventLine(**{name: row[name] for name in EventLine.model_fields})
+
+
+def _again(by: str, reason: str, now: datetime) -> Any:
+    return update(provider_events).values(
+        state=EventState.WAITING,
+        attempts=0,
+        trying_since=now,
+        next_try_at=now,
+        why=None,
+        settled_at=None,
+        retried_by=by,
+        retried_because=reason,
+    )

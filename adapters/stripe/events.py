@@ -1,0 +1,133 @@
+"""Stripe's events in our words: which we act on, what each is about, and those that Stripe still lists.
+
+Of a payload only ids are read, never a state or an amount.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import stripe
+
+from adapters.stripe.client import PAGE, Pace, open_client, told_by
+from adapters.stripe.outcome import failure_of_reading
+from adapters.stripe.wires import OP_KEY
+from billing.failures import BillingFailure, FailureCode
+from billing.provider_events import ArrivedEvent, NewsKind, Subject
+
+# Stripe lists at most twenty types at once, and the sweep asks for all of these. Money that credit notes, refunds and
+# banks move changes what is owed as well as a payment does.
+ACTED_ON: Mapping[str, NewsKind] = {
+    "invoice.finalized": NewsKind.INVOICE,
+    "invoice.paid": NewsKind.INVOICE,
+    "invoice.payment_succeeded": NewsKind.INVOICE,
+    "invoice.payment_failed": NewsKind.INVOICE,
+    "invoice.voided": NewsKind.INVOICE,
+    "invoice.marked_uncollectible": NewsKind.INVOICE,
+    "credit_note.created": NewsKind.INVOICE,
+    "credit_note.voided": NewsKind.INVOICE,
+    "payment_method.attached": NewsKind.PAYMENT_METHOD,
+    "payment_method.updated": NewsKind.PAYMENT_METHOD,
+    "payment_method.automatically_updated": NewsKind.PAYMENT_METHOD,
+    "charge.refunded": NewsKind.REFUND,
+    "refund.failed": NewsKind.REFUND,
+    "charge.dispute.created": NewsKind.CHARGEBACK,
+    "charge.dispute.funds_withdrawn": NewsKind.CHARGEBACK,
+    "charge.dispute.funds_reinstated": NewsKind.CHARGEBACK,
+    "charge.dispute.closed": NewsKind.CHARGEBACK,
+    "customer.updated": NewsKind.CUSTOMER,
+}
+
+
+def subject_of(event: ArrivedEvent) -> Subject | None:
+    """What the event is about; None for a type that we do not act on. Raises INVALID for one that cannot be read."""
+    kind = ACTED_ON.get(event.type)
+    if kind is None:
+        return None
+    about = _object(event)
+    match about.get("object"):
+        case "invoice":
+            mark = OP_KEY in (about.get("metadata") or {})
+            return Subject(
+                kind=kind, customer=_id(about, "customer"), provider_invoice=_id(about, "id"), marked_ours=mark
+            )
+        case "credit_note":
+            return Subject(kind=kind, customer=_id(about, "customer"), provider_invoice=_id(about, "invoice"))
+        case "charge" | "refund" | "dispute":
+            return Subject(kind=kind, customer=_id(about, "customer"), payment=_id(about, "payment_intent"))
+        case "payment_method":
+            return Subject(kind=kind, customer=_id(about, "customer"))
+        case "customer":
+            return Subject(kind=kind, customer=_id(about, "id"))
+        case _:
+            raise _unreadable(event, "data.object is none of the objects that such an event is about")
+
+
+class StripeEvents:
+    """Satisfies `EventSource`. `base_url` points it at a simulator; `timeout` in seconds holds for each answer."""
+
+    def __init__(
+        self, api_key: str, base_url: str | None = None, timeout: float = 10.0, pace: Pace | None = None
+    ) -> None:
+        self._client = open_client(api_key, base_url, timeout, pace)
+
+    def subject(self, event: ArrivedEvent) -> Subject | None:
+        """See the port."""
+        return subject_of(event)
+
+    def invoices_paid_by(self, payment: str) -> tuple[str, ...]:
+        """See the port."""
+        with told_by(failure_of_reading):
+            listed = self._client.v1.invoice_payments.list(
+                {"payment": {"type": "payment_intent", "payment_intent": payment}, "limit": PAGE}
+            )
+            return tuple(dict.fromkeys(str(one.invoice) for one in listed.auto_paging_iter()))
+
+    def since(self, moment: datetime) -> Iterator[tuple[ArrivedEvent, ...]]:
+        """See the port; the newest first, as Stripe lists them."""
+        asked: Any = {"created": {"gte": int(moment.timestamp())}, "types": list(ACTED_ON), "limit": PAGE}
+        while True:
+            with told_by(failure_of_reading):
+                listed = self._client.v1.events.list(asked)
+                page = tuple(_arrived(one) for one in listed.data)
+            if page:
+                yield page
+            if not listed.has_more or not listed.data:
+                return
+            asked = {**asked, "starting_after": listed.data[-1].id}
+
+
+def _arrived(event: stripe.Event) -> ArrivedEvent:
+    fields = event.to_dict()
+    return ArrivedEvent(
+        event_id=fields["id"],
+        type=fields["type"],
+        occurred_at=datetime.fromtimestamp(fields["created"], UTC),
+        # The SDK reads decimals that Stripe writes as text; they are text again.
+        raw=json.dumps(fields, default=str, ensure_ascii=False),
+    )
+
+
+def _object(event: ArrivedEvent) -> dict[str, Any]:
+    try:
+        about = json.loads(event.raw)["data"]["object"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise _unreadable(event, "it has no data.object") from None
+    if not isinstance(about, dict):
+        raise _unreadable(event, "data.object is no object")
+    return about
+
+
+def _id(about: Mapping[str, Any], name: str) -> str | None:
+    """An id, also where the object itself stands in its place."""
+    value = about.get(name)
+    if isinstance(value, dict):
+        value = value.get("id")
+    return value if isinstance(value, str) and value else None
+
+
+def _unreadable(event: ArrivedEvent, why: str) -> BillingFailure:
+    return BillingFailure(FailureCode.INVALID, f"{event.type} cannot be read: {why}")
