@@ -223,7 +223,7 @@ async def _pushed(client: Client, pushing: InvoicePushing, batches: list[Shard],
         conductor = Worker(client, task_queue=queue, workflows=[PushAll], workflow_runner=UnsandboxedWorkflowRunner())
         pushers = [
             Worker(
-                client,
+                await _own_connection(client),
                 task_queue=lane,
                 activities=[pushing.push],
                 activity_executor=threads,
@@ -235,6 +235,13 @@ async def _pushed(client: Client, pushing: InvoicePushing, batches: list[Shard],
         ]
         async with conductor, pushers[0], pushers[1]:
             return int(await client.execute_workflow(PushAll.run, args=[lane, batches], id=queue, task_queue=queue))
+
+
+async def _own_connection(client: Client) -> Client:
+    """To the same server: a connection serves one worker of a queue only."""
+    return await Client.connect(
+        client.service_client.config.target_host, namespace=client.namespace, data_converter=client.data_converter
+    )
 
 
 def _pushing(engine: Engine, address: str, pace: Pace) -> InvoicePushing:
