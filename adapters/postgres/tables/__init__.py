@@ -50,6 +50,13 @@ from adapters.postgres.tables.intake import (
 from adapters.postgres.tables.pace import provider_pace
 from adapters.postgres.tables.payments import payment_attempts, receivables
 from adapters.postgres.tables.provider_events import provider_event_sweeps, provider_events
+from adapters.postgres.tables.restrictions import (
+    restriction_limits,
+    restriction_log,
+    restrictions,
+    usage_alerts,
+    usage_caps,
+)
 from adapters.postgres.tables.retention import deletion_candidates
 from adapters.postgres.tables.runs import billing_runs, run_entries, run_flags, run_parkings
 from adapters.postgres.tables.traffic import api_keys, authentication_logs, outages, request_logs
@@ -102,6 +109,9 @@ __all__ = [
     "receivables",
     "reconciliations",
     "request_logs",
+    "restriction_limits",
+    "restriction_log",
+    "restrictions",
     "rollup_dirty",
     "rollup_findings",
     "run_entries",
@@ -111,6 +121,8 @@ __all__ = [
     "tenant_policies",
     "tenants",
     "ticket_notes",
+    "usage_alerts",
+    "usage_caps",
     "usage_daily",
     "usage_events",
     "usage_loads",
