@@ -155,12 +155,8 @@ def _written(
     connection.execute(delete(restriction_limits).where(*of_cause))
     if wanted:
         connection.execute(insert(restriction_limits).values(wanted.model_dump() | {"tenant_id": before.tenant_id}))
-    limits = tuple(
-        sorted(
-            [limit for limit in before.limits if limit.cause is not cause] + ([wanted] if wanted else []),
-            key=lambda one: one.cause,
-        )
-    )
+    others = [limit for limit in before.limits if limit.cause is not cause]
+    limits = tuple(sorted([*others, wanted] if wanted else others, key=lambda limit: limit.cause))
     counts = strictest(limits)
     restriction, share = (counts.restriction, counts.rate_share) if counts else (Restriction.NONE, FULL)
     unchanged = (restriction, share) == (before.restriction, before.rate_share)
