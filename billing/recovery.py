@@ -30,6 +30,17 @@ class Ending(StrEnum):
     NOT_DELINQUENT = "not delinquent"
 
 
+class ArrangementState(StrEnum):
+    """What became of an arrangement: a promise is kept or broken, the others are over when their time is up."""
+
+    ASKED = "asked"
+    IN_FORCE = "in_force"
+    KEPT = "kept"
+    BROKEN = "broken"
+    REFUSED = "refused"
+    OVER = "over"
+
+
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True)
 

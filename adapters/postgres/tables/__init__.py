@@ -27,6 +27,7 @@ from adapters.postgres.tables.cases import (
 from adapters.postgres.tables.columns import metadata
 from adapters.postgres.tables.corrections import invoice_corrections
 from adapters.postgres.tables.decisions import decisions, decisions_head
+from adapters.postgres.tables.delinquencies import arrangements, delinquencies
 from adapters.postgres.tables.dictionaries import contract_terms, parties, prices
 from adapters.postgres.tables.documents import (
     billing_corrections,
@@ -67,6 +68,7 @@ __all__ = [
     "api_keys",
     "approval_refusals",
     "approvals",
+    "arrangements",
     "assessments",
     "authentication_logs",
     "billing_audit",
@@ -80,6 +82,7 @@ __all__ = [
     "decisions",
     "decisions_head",
     "deletion_candidates",
+    "delinquencies",
     "dispute_rounds",
     "disputes",
     "effects",
