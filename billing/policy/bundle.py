@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from billing.policy.credits import CreditPolicy
 from billing.policy.detection import QualityPolicy, UsagePolicy
 from billing.policy.disputes import ApprovalPolicy, DisputePolicy, ProviderPolicy
+from billing.policy.dunning import DUNNING, DunningPolicy
 from billing.policy.payments import PAYMENTS, PaymentPolicy
 from billing.policy.sla import SlaPolicy
 
@@ -26,6 +27,7 @@ class Policy(BaseModel):
     usage: UsagePolicy
     quality: QualityPolicy
     payments: PaymentPolicy = PAYMENTS
+    dunning: DunningPolicy = DUNNING
 
     def accelerated(self, speed: int) -> Self:
         """The same policy with every duration a case waits divided by `speed`; amounts and look-back windows stay.
@@ -49,6 +51,7 @@ class Policy(BaseModel):
                 "approvals": self.approvals.accelerated(speed),
                 "provider": ProviderPolicy(look_up_after=_divided(self.provider.look_up_after, speed)),
                 "payments": self.payments.accelerated(speed),
+                "dunning": self.dunning.accelerated(speed),
             }
         )
 
