@@ -11,8 +11,8 @@ KEY_TRUSTED_FOR = timedelta(hours=23)
 
 
 class EffectKind(StrEnum):
-    """What leaves the house. Money given back, a month's invoices, a correction and an arrangement may need approval before
-    they are sent; a letter, an invoice that was issued and the payment of one do not."""
+    """What leaves the house, or is gone for good. Money given back, a month's invoices, a correction, an arrangement and a
+    purge may need approval before they are sent; a letter, an invoice that was issued and the payment of one do not."""
 
     CREDIT = "credit"
     LETTER = "letter"
@@ -21,6 +21,7 @@ class EffectKind(StrEnum):
     INVOICE_CORRECTION = "invoice_correction"
     PAYMENT = "payment"
     ARRANGEMENT = "arrangement"
+    RETENTION_PURGE = "retention_purge"
 
 
 class EffectState(StrEnum):

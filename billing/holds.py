@@ -11,13 +11,14 @@ from billing.tenants import MeterName, TenantId
 
 
 class HeldEffect(StrEnum):
-    """What a hold stops."""
+    """What a hold stops; one on deletion is a legal hold."""
 
     INVOICING = "invoicing"
     INVOICE_DELIVERY = "invoice_delivery"
     CHARGING = "charging"
     SUSPENSION = "suspension"
     WRITES = "writes"
+    DELETION = "deletion"
 
 
 # Who may place and release holds: they stop money, so agents ask one of these.
@@ -39,6 +40,8 @@ class HoldOrder(BaseModel):
     def _covers_one_thing(self) -> Self:
         if self.tenant_id and self.meter:
             raise ValueError("a hold covers a tenant or a meter, not both: place two")
+        if self.meter and self.effect is HeldEffect.DELETION:
+            raise ValueError("deletion is held for a tenant or for everybody, not for a meter")
         return self
 
 

@@ -58,7 +58,12 @@ from adapters.postgres.tables.restrictions import (
     usage_alerts,
     usage_caps,
 )
-from adapters.postgres.tables.retention import deletion_candidates
+from adapters.postgres.tables.retention import (
+    deletion_candidates,
+    retention_plans,
+    retention_scope,
+    retention_work,
+)
 from adapters.postgres.tables.runs import billing_runs, run_entries, run_flags, run_parkings
 from adapters.postgres.tables.traffic import api_keys, authentication_logs, outages, request_logs
 from adapters.postgres.tables.usage import usage_daily, usage_events
@@ -115,6 +120,9 @@ __all__ = [
     "restriction_limits",
     "restriction_log",
     "restrictions",
+    "retention_plans",
+    "retention_scope",
+    "retention_work",
     "rollup_dirty",
     "rollup_findings",
     "run_entries",
