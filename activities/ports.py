@@ -36,6 +36,7 @@ from billing.money import Money
 from billing.policy.bundle import Policy
 from billing.policy.credits import CreditPolicy
 from billing.policy.month_end import MonthEndPolicy
+from billing.policy.provider_events import ProviderEventsPolicy
 from billing.policy.reconciliation import ReconciliationPolicy
 from billing.tenants import Tenant
 
@@ -125,6 +126,9 @@ class PolicyShelf(Protocol):
 
     def reconciliation(self) -> ReconciliationPolicy:
         """The house's policy for comparing invoices with the provider's, at the configured speed."""
+
+    def provider_events(self) -> ProviderEventsPolicy:
+        """The house's policy for trying the provider's events, at the configured speed."""
 
 
 class CalendarSource(Protocol):

@@ -9,8 +9,9 @@ from adapters.postgres.tenants import Tenants
 from billing.failures import BillingFailure, FailureCode
 from billing.policy.bundle import Policy
 from billing.policy.month_end import MonthEndPolicy
+from billing.policy.provider_events import ProviderEventsPolicy
 from billing.policy.reconciliation import ReconciliationPolicy
-from billing.policy.standard import MONTH_END, RECONCILIATION, STANDARD
+from billing.policy.standard import MONTH_END, PROVIDER_EVENTS, RECONCILIATION, STANDARD
 from billing.tenants import Tenant
 
 
@@ -27,6 +28,9 @@ class Policies:
 
     def reconciliation(self) -> ReconciliationPolicy:
         return RECONCILIATION.accelerated(self._speed)
+
+    def provider_events(self) -> ProviderEventsPolicy:
+        return PROVIDER_EVENTS.accelerated(self._speed)
 
     @staticmethod
     def of_the_house(zone: str, speed: int = 1) -> MonthEndPolicy:

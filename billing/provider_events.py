@@ -5,12 +5,19 @@ twice, late and in any order, and the end is always the same.
 """
 
 from collections.abc import Iterable
+from datetime import timedelta
 from enum import StrEnum
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from billing.cases import StoryLine
+
 CASE_ID = "stripe-events"
-"""The workflow that works through the events: there is one."""
+"""The workflow that works through the events, which is also its type: there is one."""
+SWEEP = "stripe-events-sweep"
+
+# What it answers to.
+POKE, STORY = "poke", "story"
 
 
 class _Record(BaseModel):
@@ -95,12 +102,41 @@ class Outcome(_Record):
 
 
 class Backlog(_Record):
-    """How many events wait (`due`: whose turn has come), when the next one's turn comes, and how many are parked."""
+    """How many events wait (`due`: whose turn has come), when the next one's turn comes, how many are parked, and how long
+    to wait before looking though nobody called: a duration, since clocks of workers and servers differ."""
 
     waiting: int = 0
     due: int = 0
     next_try_at: AwareDatetime | None = None
     parked: int = 0
+    look_in: timedelta = timedelta(minutes=1)
+
+
+class Totals(_Record):
+    """What the runbook has done since it first began, carried from run to run."""
+
+    processed: int = 0
+    ignored: int = 0
+    parked: int = 0
+    put_off: int = 0
+    told: int = 0
+
+
+class FeedStory(_Record):
+    """How the events get on, for the Temporal UI and for queries; `away` says why the provider is taken to be away."""
+
+    totals: Totals
+    backlog: Backlog
+    away: str | None
+    timeline: tuple[StoryLine, ...]
+
+
+class SweepEnding(StrEnum):
+    """How a sweep ends; each has a kept history that is replayed."""
+
+    NOTHING_MISSED = "nothing had been missed"
+    FOUND = "found what never arrived"
+    NOT_SWEPT = "not swept"
 
 
 class EventLine(_Record):

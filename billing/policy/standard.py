@@ -12,6 +12,7 @@ from billing.policy.disputes import ApprovalPolicy, DisputePolicy, ProviderPolic
 from billing.policy.invoice_push import InvoicePushPolicy
 from billing.policy.limits import AccessPolicy, LimitsPolicy, LimitStep, SpikePolicy
 from billing.policy.month_end import MonthEndPolicy
+from billing.policy.provider_events import ProviderEventsPolicy
 from billing.policy.reconciliation import ReconciliationPolicy
 from billing.policy.sla import Budget, Counts, SlaPolicy, TierCommitment
 from billing.policy.usage_intake import UsageIntakePolicy
@@ -108,6 +109,19 @@ RECONCILIATION = ReconciliationPolicy(
     minor_units_a_line=1,
     remind_every=DAY,
     decide_within=5 * DAY,
+)
+
+# Up to a week (I9); Stripe itself sends an event for three days and lists it for thirty.
+PROVIDER_EVENTS = ProviderEventsPolicy(
+    version="2026-11",
+    first_retry_after=MINUTE,
+    grows_by=3,
+    spaced_at_most=12 * HOUR,
+    keep_trying=7 * DAY,
+    look_every=MINUTE,
+    events_a_batch=200,
+    sweep_overlap=2 * HOUR,
+    sweep_reaches_back=30 * DAY,
 )
 
 # For the whole house; runs are not a matter between us and one tenant.

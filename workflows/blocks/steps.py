@@ -68,6 +68,15 @@ DOCUMENTS_OUT = Allowance(
     silence=timedelta(minutes=1),
     lane=INVOICES_LANE,
 )
+# A batch of the payment provider's events, each a read or two; what it does not answer for has its turn again later.
+EVENTS_IN = Allowance(one_try=timedelta(minutes=10), spaced_at_most=timedelta(seconds=60), silence=timedelta(minutes=1))
+# The provider's list of events; the next sweep looks as far back.
+EVENTS_SWEPT = Allowance(
+    one_try=timedelta(minutes=10),
+    spaced_at_most=timedelta(seconds=60),
+    keep_trying=timedelta(minutes=50),
+    silence=timedelta(minutes=1),
+)
 
 
 async def step(
