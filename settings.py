@@ -54,6 +54,11 @@ class Settings(BaseSettings):
     temporal_tls: bool = Field(False, description="whether Temporal is reached over TLS", examples=["true"])
     task_queue: str = Field("billing-runbooks", description="the queue the workers poll", examples=["billing-runbooks"])
     stripe_api_key: SecretStr | None = Field(None, description="the Stripe secret key", examples=["sk_test_..."])
+    stripe_webhook_secret: SecretStr | None = Field(
+        None,
+        description="what Stripe signs events with, as the endpoint shows it; two, separated by a comma, while rotating",
+        examples=["whsec_NEW,whsec_OLD"],
+    )
     stripe_requests_a_second: Annotated[float, Field(gt=0, le=10_000)] = Field(
         25.0,
         description="how many requests a second Stripe allows the account in all: 25 in a sandbox, 100 live",
@@ -69,6 +74,11 @@ class Settings(BaseSettings):
     smtp_starttls: bool = Field(False, description="whether mail is sent over STARTTLS", examples=["true"])
     mail_from: str | None = Field(
         None, description="the sender of every letter", examples=["Billing <billing@company.example>"]
+    )
+    billing_portal_url: str | None = Field(
+        None,
+        description="where customers change how they pay, as letters name it",
+        examples=["https://billing.stripe.com/p/login/YOURS"],
     )
     ticket_webhook_secret: SecretStr | None = Field(
         None,
@@ -134,6 +144,13 @@ class Settings(BaseSettings):
             raise ValueError("must start with postgresql://")
         return url
 
+    @field_validator("billing_portal_url")
+    @classmethod
+    def _an_address_to_open(cls, url: str | None) -> str | None:
+        if url and not url.startswith(("https://", "http://")):
+            raise ValueError("must start with https://")
+        return url
+
     @field_validator("zone")
     @classmethod
     def _known_zone(cls, zone: str) -> str:
@@ -151,6 +168,11 @@ class Settings(BaseSettings):
     def ticket_webhook_secrets(self) -> tuple[str, ...]:
         """Every secret in force, the newest first; none when tickets are not accepted over HTTP."""
         return _each(self.ticket_webhook_secret)
+
+    @property
+    def stripe_webhook_secrets(self) -> tuple[str, ...]:
+        """Every secret in force, the newest first; none when events of Stripe are not accepted."""
+        return _each(self.stripe_webhook_secret)
 
     @property
     def portal_secrets(self) -> tuple[str, ...]:

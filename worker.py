@@ -229,6 +229,7 @@ def _postman(settings: Settings, engine: Engine) -> Postman:
         username=settings.smtp_username or "",
         password=_secret(settings.smtp_password),
         documents=Press(engine, DocumentFiles(settings.documents)),
+        billing_portal_url=settings.billing_portal_url or "",
     )
 
 

@@ -55,6 +55,11 @@ class Coming(_Payload):
     at: AwareDatetime
     share: Decimal | None = None
 
+    @property
+    def percent(self) -> Decimal | None:
+        """The share as a letter says it: 10 for a tenth."""
+        return None if self.share is None else self.share * 100
+
 
 class PaymentFailed(_Payload):
     """The payment failure notice (I14). `grace_days` 0: there is no grace; `retry_at` None: nothing is tried again by
@@ -85,11 +90,11 @@ class FinalWarning(_Payload):
 
 
 class ServiceLimited(_Payload):
-    """Requests are limited to `share` of the usual rate from now on."""
+    """Requests are limited to `percent` of the usual rate from now on."""
 
     template: Literal["service_limited"] = "service_limited"
     owed: Owed
-    share: Decimal
+    percent: Decimal
     later: tuple[Coming, ...] = ()
 
 
@@ -126,7 +131,7 @@ class PromiseNoted(_Payload):
 
 
 class AccountManagerTask(_Payload):
-    """To account managers (I8): a customer to call; `number` counts the contacts from 1, `later` is what follows."""
+    """To account managers (I6): a customer to call; `number` counts the contacts from 1, `later` is what follows."""
 
     template: Literal["account_manager_task"] = "account_manager_task"
     owed: Owed

@@ -85,7 +85,7 @@ def final_warning(
 
 def limited(owed: Owed, share: Decimal, blocked_at: datetime, later: Sequence[Coming] = ()) -> ServiceLimited:
     """Requests are limited to `share` of the usual rate now, and new ones refused from `blocked_at` on."""
-    return ServiceLimited(owed=owed, share=share, later=(Coming(step=NextStep.BLOCKED, at=blocked_at), *later))
+    return ServiceLimited(owed=owed, percent=share * 100, later=(Coming(step=NextStep.BLOCKED, at=blocked_at), *later))
 
 
 def blocked(owed: Owed, suspended_at: datetime, later: Sequence[Coming] = ()) -> ServiceBlocked:
@@ -99,7 +99,7 @@ def suspended(owed: Owed, delete_at: datetime) -> ServiceSuspended:
 
 
 def restored(tenant_id: str, why: RestoredBecause) -> ServiceRestored:
-    """Everything works again, from now on and fully."""
+    """Everything works again, fully: write it only when no other cause limits the tenant."""
     return ServiceRestored(tenant_id=tenant_id, why=_BECAUSE[why])
 
 

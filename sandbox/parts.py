@@ -74,6 +74,7 @@ class Sandbox:
             "RUNBOOKS_SMTP_HOST": LOOPBACK,
             "RUNBOOKS_SMTP_PORT": str(self.smtp_port),
             "RUNBOOKS_MAIL_FROM": "Billing <billing@provider.example>",
+            "RUNBOOKS_BILLING_PORTAL_URL": f"http://{LOOPBACK}:{self.stripe_port}/",
             "RUNBOOKS_TICKET_WEBHOOK_SECRET": self._kept_secret("ticket-webhook-secret"),
             "RUNBOOKS_PORTAL_SECRET": self._kept_secret("portal-secret"),
             "RUNBOOKS_USAGE_TOKEN": self._kept_secret("usage-token"),

@@ -28,6 +28,15 @@ TEXT_WIDTH = 72
 _HANGING = {"- ": "  ", "> ": "> "}
 
 
+class House(NamedTuple):
+    """Who writes: `name` signs, `contact` is the address to ask at, and `billing_portal_url` where customers change how
+    they pay; without one, letters ask them to reply."""
+
+    name: str
+    contact: str = ""
+    billing_portal_url: str = ""
+
+
 class RenderedLetter(NamedTuple):
     """What leaves the house; the subject is one line, the text is wrapped at 72 columns."""
 
@@ -36,10 +45,17 @@ class RenderedLetter(NamedTuple):
     html: str
 
 
-def render(letter: Letter, house: str) -> RenderedLetter:
+def render(letter: Letter, house: House) -> RenderedLetter:
     """Write the letter out for its recipient; `house` signs it. Raises INVALID when the template lacks a field."""
     template = letter.payload.template
-    words = {**plain_words(letter.payload, letter.to), "name": letter.to.name, "case": letter.case_id, "house": house}
+    words = {
+        **plain_words(letter.payload, letter.to),
+        "name": letter.to.name,
+        "case": letter.case_id,
+        "house": house.name,
+        "contact": house.contact,
+        "billing_portal_url": house.billing_portal_url,
+    }
     if teams := RACI.get(template):
         words |= {"responsible": teams.responsible, "accountable": teams.accountable}
     try:

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from activities.ports import ProviderAnswer
 from adapters.mail.message import compose
-from adapters.mail.render import render
+from adapters.mail.render import House, render
 from billing.emails import Letter
 from billing.failures import BillingFailure, FailureCode
 
@@ -32,7 +32,8 @@ class Documents(Protocol):
 class SmtpPostman:
     """Delivers letters over SMTP, one connection each; satisfies `activities.ports.Postman`.
 
-    `sender` is `Name <address>` and signs the letters with its name. `timeout` in seconds holds for each answer of the
+    `sender` is `Name <address>` and signs the letters with its name. `billing_portal_url` is where customers change how
+    they pay, empty when there is no such place. `timeout` in seconds holds for each answer of the
     server. `starttls` encrypts before anything is said; `username` and `password` log in when given.
     """
 
@@ -48,6 +49,7 @@ class SmtpPostman:
         password: str = "",
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         documents: Documents | None = None,
+        billing_portal_url: str = "",
     ) -> None:
         self._server = (host, port)
         self._sender = _sender_address(sender)
@@ -56,6 +58,7 @@ class SmtpPostman:
         self._login = (username, password) if username else None
         self._now = now
         self._documents = documents
+        self._house = House(self._sender.display_name or "Billing", self._sender.addr_spec, billing_portal_url)
 
     def deliver(self, letter: Letter) -> ProviderAnswer:
         """Render and send (see the port); `kept` holds the subject. Raises INVALID for a letter that cannot be written."""
@@ -83,10 +86,6 @@ class SmtpPostman:
                 )
             attached[attachment.file_name] = content
         return attached
-
-    @property
-    def _house(self) -> str:
-        return self._sender.display_name or "Billing"
 
     @contextmanager
     def _connection(self) -> Iterator[smtplib.SMTP]:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, tzinfo
+from decimal import Decimal
 from typing import TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale
 from babel.dates import format_date, format_time, get_timezone_name
+from pydantic import BaseModel
 
-from adapters.locales import amount_in_words, day_in_words, english_of, locale_of
+from adapters.locales import amount_in_words, day_in_words, english_of, locale_of, quantity_in_words
 from billing.emails import Payload, Recipient
 from billing.money import Money
+from billing.recovery_emails import Coming, Owed, OwedInvoice
 
 # What a template may see: nothing with attributes or methods of ours, so that no text can reach behind it.
 Plain: TypeAlias = "str | int | bool | list[Plain] | dict[str, Plain] | None"
@@ -50,12 +53,30 @@ def _plain(value: object, locale: Locale, zone: tzinfo) -> Plain:
             return str.__str__(value)
         case int():
             return int(value)
+        case Decimal():
+            return quantity_in_words(value, locale)
         case tuple() | list():
             return [_plain(item, locale, zone) for item in value]
         case Mapping():
             return {str(name): _plain(item, locale, zone) for name, item in value.items()}
+        case BaseModel():
+            return _plain(_told(value, zone), locale, zone)
         case _:
             raise TypeError(f"a letter cannot say a {type(value).__name__}: give it as text, a number or Money")
+
+
+def _told(part: BaseModel, zone: tzinfo) -> dict[str, object]:
+    """What a letter tells of a part of its payload: of a debt also the sum, and of its invoices only the day."""
+    fields = dict(part)
+    match part:
+        case Owed():
+            return fields | {"totals": part.totals}
+        case OwedInvoice():
+            return fields | {"since": part.since.astimezone(zone).date()}
+        case Coming():
+            return fields | {"percent": part.percent}
+        case _:
+            return fields
 
 
 def _zone(name: str) -> tzinfo:

@@ -32,6 +32,7 @@ RACI: dict[str, Raci] = {
     "reconciliation_differs": Raci(responsible="Finance", accountable="VP Engineering"),
     "duplicates_found": Raci(responsible="Finance", accountable="Finance"),
     "reconciliation_not_finished": Raci(responsible="Platform", accountable="SRE"),
+    "account_manager_task": Raci(responsible="Customer Success", accountable="Finance"),
     "decision_log": Raci(responsible="Finance", accountable="Legal"),
     "usage-validation": Raci(responsible="Platform", accountable="Finance"),
     "usage_to_look_at": Raci(responsible="Platform", accountable="Finance"),

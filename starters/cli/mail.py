@@ -5,15 +5,15 @@ from typing import Annotated
 
 import typer
 
-from adapters.mail.render import render
+from adapters.mail.render import House, render
 from starters.cli.options import Json, session_of
 from starters.cli.session import case_named
 from starters.cli.terminal import show_fields, show_heading, show_json, show_table, when
 
 app = typer.Typer(help="The letters that left, as they are on record.", no_args_is_help=True)
 
-# A letter is written out from its record, so the sender's own signature is left to the mailbox.
-_HOUSE = "Billing"
+# A letter is written out from its record: the sender's own signature and links are left to the mailbox.
+_HOUSE = House("Billing")
 
 
 @app.command("list")

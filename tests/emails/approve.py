@@ -7,6 +7,7 @@ from pathlib import Path
 
 from adapters.mail.render import render
 from tests.emails.samples import CURRENCY, READERS, letter, payloads
+from tests.fakes.postman import HOUSE
 
 APPROVED = Path(__file__).parent / "approved"
 
@@ -15,7 +16,7 @@ def letters_as_files() -> Iterator[tuple[str, str]]:
     """File name and content of every sample: template, variant and locale, in text and HTML."""
     for locale, currency in CURRENCY.items():
         for name, payload in payloads(currency).items():
-            rendered = render(letter(payload, READERS[locale]), "Billing Support")
+            rendered = render(letter(payload, READERS[locale]), HOUSE)
             yield f"{name}.{locale}.txt", f"Subject: {rendered.subject}\n\n{rendered.text}"
             yield f"{name}.{locale}.html", rendered.html
 

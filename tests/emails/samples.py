@@ -25,6 +25,7 @@ from billing.money import Money
 from tests.emails.correction_samples import correction_payloads
 from tests.emails.document_samples import document_payloads
 from tests.emails.reconciliation_samples import reconciliation_payloads
+from tests.emails.recovery_samples import recovery_payloads
 from tests.emails.run_samples import run_payloads
 from tests.emails.usage_samples import usage_payloads
 
@@ -60,11 +61,12 @@ def payloads(currency: str) -> dict[str, Payload]:
         **run_payloads(),
         **reconciliation_payloads(),
         **usage_payloads(),
+        **recovery_payloads(currency),
     }
 
 
 def letter(payload: Payload, to: Recipient) -> Letter:
-    case = getattr(payload, "case_id", _CASE)
+    case = getattr(payload, "case_id", "delinquency/acme/1" if hasattr(payload, "owed") else _CASE)
     return Letter(op_key=f"{case}/letter/r1/sample", case_id=case, tenant_id="acme", to=to, payload=payload)
 
 

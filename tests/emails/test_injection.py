@@ -7,9 +7,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from adapters.mail.render import render
+from adapters.mail.render import House, render
 from billing.emails import CaseEscalated, DisputeClosed, DisputeResolved, Recipient
 from tests.emails.samples import READERS, letter, payloads
+from tests.fakes.postman import HOUSE
 
 AS_TEMPLATE = (
     "{{7*7}}",
@@ -61,7 +62,7 @@ def tags_of(markup: str) -> list[tuple[str, ...]]:
 def test_what_a_customer_writes_arrives_literally(hostile: str) -> None:
     asked = payloads("USD")["customer_asked"].model_copy(update={"question": hostile})
 
-    rendered = render(letter(asked, Recipient(name=hostile, email="a@b.example")), "Billing Support")
+    rendered = render(letter(asked, Recipient(name=hostile, email="a@b.example")), HOUSE)
 
     assert flat(rendered.text).count(flat(hostile)) == 2
     assert flat(html.unescape(rendered.html)).count(flat(hostile)) >= 2
@@ -73,9 +74,9 @@ def test_hostile_words_add_no_markup(hostile: str) -> None:
     assert isinstance(tame, DisputeResolved)
     wild = tame.model_copy(update={"summary": hostile, "findings": (hostile, hostile), "issue": hostile})
 
-    rendered = render(letter(wild, READERS["en-US"]), hostile)
+    rendered = render(letter(wild, READERS["en-US"]), House(hostile))
 
-    expected = render(letter(tame, READERS["en-US"]), "Billing Support")
+    expected = render(letter(tame, READERS["en-US"]), HOUSE)
     assert tags_of(rendered.html) == tags_of(expected.html)
 
 
@@ -85,7 +86,7 @@ def test_hostile_words_add_no_markup(hostile: str) -> None:
 def test_a_subject_is_one_line_whatever_it_quotes(hostile: str) -> None:
     closed = DisputeClosed(ticket_id=hostile, ending="withdrawn by the customer", explanation="")
 
-    rendered = render(letter(closed, READERS["en-US"]), "Billing Support")
+    rendered = render(letter(closed, READERS["en-US"]), HOUSE)
 
     assert rendered.subject.isprintable()
     assert len(rendered.subject.splitlines()) == 1
@@ -96,6 +97,6 @@ def test_a_command_to_copy_runs_nothing_else() -> None:
     assert isinstance(escalated, CaseEscalated)
     wild = escalated.model_copy(update={"case_id": "dispute/T-1; rm -rf ~ #"})
 
-    rendered = render(letter(wild, READERS["en-US"]), "Billing Support")
+    rendered = render(letter(wild, READERS["en-US"]), HOUSE)
 
     assert "    runbooks case show 'dispute/T-1; rm -rf ~ #'\n" in rendered.text

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 from activities.ports import ProviderAnswer
 from adapters.mail.headers import message_id, recipient_address
-from adapters.mail.render import RenderedLetter, render
+from adapters.mail.render import House, RenderedLetter, render
 from billing.emails import Letter
 from billing.failures import BillingFailure, FailureCode
+
+HOUSE = House("Billing Support", "billing@billing.example", "https://pay.billing.example/sign-in")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class FakePostman:
 
     def deliver(self, letter: Letter) -> ProviderAnswer:
         recipient_address(letter.to)
-        delivered = Delivered(message_id(letter.op_key, "billing.example"), letter, render(letter, "Billing Support"))
+        delivered = Delivered(message_id(letter.op_key, "billing.example"), letter, render(letter, HOUSE))
         code, arrives = self._script.popleft() if self._script else (None, True)
         if arrives:
             self.mailbox.append(delivered)
