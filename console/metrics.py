@@ -54,6 +54,13 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.stripe_events = Counter(
+            "runbooks_stripe_events_total",
+            "Events of Stripe that were sent by what became of them: kept, known, or the code of the refusal",
+            ("outcome",),
+            registry=self.registry,
+        )
+
     @contextmanager
     def counting_tickets(self, source: str) -> Iterator[None]:
         """Count one ticket event of a source by how its handling ends."""

@@ -42,7 +42,8 @@ _A_DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Declared:
-    """One schedule: which workflow it starts with which arguments, on which day of the month (None: every day) and when."""
+    """One schedule: which workflow it starts with which arguments, on which day of the month (None: every day) and when;
+    an hourly one at the minute of `at`."""
 
     schedule_id: str
     workflow: str
@@ -51,6 +52,7 @@ class Declared:
     note: str
     catch_up_within: timedelta
     day_of_month: int | None = None
+    hourly: bool = False
     # Starts that fall into one that still runs wait for it; the one with more than one of them waiting is the month end,
     # of which none may be left out.
     overlap: ScheduleOverlapPolicy = ScheduleOverlapPolicy.BUFFER_ONE
@@ -110,7 +112,8 @@ async def apply(client: Client, schedules: Iterable[Declared], zone: str, task_q
     """
     wanted = list(schedules)
     for one in wanted:
-        if problem := objection_to_time(one.at, zone, now):
+        # However clocks are changed, an hour has its minute once.
+        if not one.hourly and (problem := objection_to_time(one.at, zone, now)):
             raise BillingFailure(FailureCode.INVALID, f"schedule {one.schedule_id}: {problem}")
     with reaching_temporal("the schedules"):
         return [await _upserted(client, one, zone, task_queue) for one in wanted]
@@ -167,9 +170,8 @@ def _changed(was: ScheduleUpdateInput, wanted: Schedule) -> ScheduleUpdate:
 
 def _schedule(one: Declared, zone: str, task_queue: str) -> Schedule:
     days = ScheduleRange(1, 31) if one.day_of_month is None else ScheduleRange(one.day_of_month)
-    calendar = ScheduleCalendarSpec(
-        day_of_month=[days], hour=[ScheduleRange(one.at.hour)], minute=[ScheduleRange(one.at.minute)]
-    )
+    hours = ScheduleRange(0, 23) if one.hourly else ScheduleRange(one.at.hour)
+    calendar = ScheduleCalendarSpec(day_of_month=[days], hour=[hours], minute=[ScheduleRange(one.at.minute)])
     return Schedule(
         action=ScheduleActionStartWorkflow(
             one.workflow,
@@ -220,5 +222,7 @@ def _reaching(schedule_id: str) -> Iterator[None]:
 
 
 def _when(one: Declared) -> str:
+    if one.hourly:
+        return f"every hour at minute {one.at.minute}"
     day = "every day" if one.day_of_month is None else f"on day {one.day_of_month} of each month"
     return f"{day} at {one.at:%H:%M}"

@@ -23,6 +23,7 @@ from adapters.postgres.invoice_view import InvoiceView
 from adapters.postgres.invoices import Invoices
 from adapters.postgres.operators import Operators
 from adapters.postgres.press import Press
+from adapters.postgres.provider_events import ProviderEvents
 from adapters.postgres.reconciliation import PostgresReconciliations
 from adapters.postgres.sent_mail import SentMail
 from adapters.postgres.tenants import Tenants
@@ -53,6 +54,7 @@ class Books:
     press: Press
     reconciliations: PostgresReconciliations
     corrections: PostgresCorrections
+    provider_events: ProviderEvents
 
     @classmethod
     def over(cls, engine: Engine, *, speed: int = 1, documents: Path = _DOCUMENTS) -> Self:
@@ -75,6 +77,7 @@ class Books:
             press=Press(engine, DocumentFiles(documents)),
             reconciliations=PostgresReconciliations(engine),
             corrections=PostgresCorrections(engine),
+            provider_events=ProviderEvents(engine),
         )
 
     def answer(self) -> bool:
