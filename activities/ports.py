@@ -38,6 +38,7 @@ from billing.policy.credits import CreditPolicy
 from billing.policy.month_end import MonthEndPolicy
 from billing.policy.provider_events import ProviderEventsPolicy
 from billing.policy.reconciliation import ReconciliationPolicy
+from billing.policy.retention import RetentionPolicy
 from billing.tenants import Tenant
 
 # Called with a short note of progress now and then during long work.
@@ -126,6 +127,9 @@ class PolicyShelf(Protocol):
 
     def reconciliation(self) -> ReconciliationPolicy:
         """The house's policy for comparing invoices with the provider's, at the configured speed."""
+
+    def retention(self) -> RetentionPolicy:
+        """The house's policy for deleting for good, at the configured speed."""
 
     def provider_events(self) -> ProviderEventsPolicy:
         """The house's policy for trying the provider's events, at the configured speed."""

@@ -11,7 +11,8 @@ from billing.policy.bundle import Policy
 from billing.policy.month_end import MonthEndPolicy
 from billing.policy.provider_events import ProviderEventsPolicy
 from billing.policy.reconciliation import ReconciliationPolicy
-from billing.policy.standard import MONTH_END, PROVIDER_EVENTS, RECONCILIATION, STANDARD
+from billing.policy.retention import RetentionPolicy
+from billing.policy.standard import MONTH_END, PROVIDER_EVENTS, RECONCILIATION, RETENTION, STANDARD
 from billing.tenants import Tenant
 
 
@@ -28,6 +29,9 @@ class Policies:
 
     def reconciliation(self) -> ReconciliationPolicy:
         return RECONCILIATION.accelerated(self._speed)
+
+    def retention(self) -> RetentionPolicy:
+        return RETENTION.accelerated(self._speed)
 
     def provider_events(self) -> ProviderEventsPolicy:
         return PROVIDER_EVENTS.accelerated(self._speed)

@@ -84,6 +84,31 @@ class CorrectionDecision(BaseModel):
         return _line(at, fields)
 
 
+class PurgeDecision(BaseModel):
+    """What a retention purge puts on record: ids, counts and hashes, nothing of whom it concerned. `resolver` approved it
+    last."""
+
+    model_config = ConfigDict(frozen=True)
+
+    resolver: str
+    plan_id: str
+    plan_sha256: str
+    rows: int
+    certificate_sha256: str
+
+    def line(self, at: datetime) -> str:
+        """The DECISIONS.log line in the form of the disputes' ones."""
+        fields = {
+            "OPERATOR": self.resolver,
+            "ACTION": "retention_purge",
+            "PLAN": self.plan_id,
+            "PLAN_SHA256": self.plan_sha256,
+            "ROWS": str(self.rows),
+            "CERTIFICATE_SHA256": self.certificate_sha256,
+        }
+        return _line(at, fields)
+
+
 def _line(at: datetime, fields: Mapping[str, str]) -> str:
     stamp = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return " | ".join([stamp, *(f"{name}={harmless(value)}" for name, value in fields.items())])

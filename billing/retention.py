@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from billing.authority import Role
 from billing.cases import OperatorId, PendingApproval, StoryLine
+from billing.corrections import sha256_of
 from billing.disputes import Sha256
 from billing.policy.retention import Fate, RetentionPolicy
 from billing.wording import counted
@@ -124,6 +125,10 @@ class PurgePlan(_Record):
         """The months of raw usage that would go, by the names of their tables."""
         return tuple(row.table for row in self.rows if row.tenant_id is None)
 
+    def summary(self) -> "PlanSummary":
+        """In short."""
+        return PlanSummary(sha256=self.sha256(), total=self.total, in_words=self.in_words(), spared=len(self.spared))
+
     def in_words(self) -> str:
         """How much it is, in one sentence."""
         parts = [
@@ -172,12 +177,28 @@ class PurgeOrder(_Message):
         return case_id(self.plan_id)
 
 
-class OpenedPurge(_Record):
-    """The plan as it was made, under the policy in force then."""
+class PlanSummary(_Record):
+    """What a purge itself needs to know of its plan, which may name thousands of customers and stays in the books."""
 
-    plan: PurgePlan
     sha256: str
+    total: int
+    in_words: str
+    spared: int
+
+
+class OpenedPurge(_Record):
+    """The plan in short, and the policy in force when it was made."""
+
+    plan: PlanSummary
     policy: RetentionPolicy
+
+
+class Certified(_Record):
+    """The certificate in short: the hash of its PDF, and how much a count afterwards still found."""
+
+    in_words: str
+    left: int
+    sha256: str
 
 
 class Confirmation(_Message):
@@ -202,10 +223,14 @@ class Purge(_Record):
         """`retention/2026-11-23/purge`."""
         return f"{case_id(self.plan_id)}/purge"
 
-    def question(self, plan: PurgePlan) -> str:
+    def sha256(self) -> str:
+        """The hash an approval binds: over the canonical JSON of every field."""
+        return sha256_of(self.model_dump(mode="json"))
+
+    def question(self, plan: PlanSummary) -> str:
         """What the second person is asked."""
         return (
-            f"May {plan.in_words()} be deleted for good? {self.requested_by} confirmed plan {self.plan_id} "
+            f"May {plan.in_words} be deleted for good? {self.requested_by} confirmed plan {self.plan_id} "
             f"with the hash {self.plan_sha256}."
         )
 
@@ -283,8 +308,7 @@ class PurgeStory(_Record):
     stage: Stage
     next_step: str
     needs_human: bool
-    plan_sha256: str | None = None
-    plan_in_words: str = ""
+    plan: PlanSummary | None = None
     confirm_by: AwareDatetime | None = None
     approval: PendingApproval | None = None
     progress: Progress | None = None

@@ -4,6 +4,7 @@ from datetime import time, timedelta
 from decimal import Decimal
 
 from billing.access import Restriction
+from billing.authority import Role
 from billing.money import Money
 from billing.policy.bundle import Policy
 from billing.policy.credits import CreditPolicy, Payback
@@ -14,6 +15,7 @@ from billing.policy.limits import AccessPolicy, LimitsPolicy, LimitStep, SpikePo
 from billing.policy.month_end import MonthEndPolicy
 from billing.policy.provider_events import ProviderEventsPolicy
 from billing.policy.reconciliation import ReconciliationPolicy
+from billing.policy.retention import RetentionPolicy
 from billing.policy.sla import Budget, Counts, SlaPolicy, TierCommitment
 from billing.policy.usage_intake import UsageIntakePolicy
 from billing.tenants import Tier
@@ -173,3 +175,19 @@ LIMITS = LimitsPolicy(
 )
 
 ACCESS = AccessPolicy(fresh_for=timedelta(seconds=2), asked_within=timedelta(milliseconds=250), repeated_for=DAY)
+
+# A plan every Monday, confirmed by Sunday or made anew. Usage is kept for as long as it may still come in.
+RETENTION = RetentionPolicy(
+    version="2026-11",
+    weekday=1,
+    starts_at=time(7),
+    confirm_within=6 * DAY,
+    remind_every=2 * DAY,
+    approved_by=(Role.VP,),
+    approvals=ApprovalPolicy(
+        remind_every=8 * HOUR, escalate_after=24 * HOUR, expire_after=5 * DAY, refusals_at_most=25
+    ),
+    usage_kept_for=USAGE_INTAKE.kept_for,
+    batch=5_000,
+    batches_a_step=200,
+)
