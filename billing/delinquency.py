@@ -98,7 +98,8 @@ class Standing(_Record):
 
     `entered` says when each rung up to the present one was entered, `done` when each step was taken, by its name without
     the turn. `told` is the earliest moment of the next rung that the customer was told; nothing comes before it.
-    `stopped` are holds on the tenant, `disputes` stop the time of one invoice. `contacts` are the dunning mails that count
+    `stopped` are holds on the tenant, `disputes` stop the time of one invoice. `exempted_for` is how long earlier exemptions
+    lasted, `promises` how many were given. `contacts` are the dunning mails that count
     for the contact budget. `shortened_at` is when a change of tier last shortened the grace. `turn` counts from 1 how
     often the ladder began again further down.
     """
@@ -116,6 +117,7 @@ class Standing(_Record):
     disputes: dict[str, tuple[Stop, ...]] = Field(default_factory=dict)
     grace_extra: timedelta = timedelta(0)
     exemption: Stop | None = None
+    exempted_for: timedelta = timedelta(0)
     promise: Promise | None = None
     promises: int = 0
     shortened_at: AwareDatetime | None = None

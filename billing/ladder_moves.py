@@ -87,7 +87,9 @@ def exemption_over(standing: Standing, at: datetime) -> Standing:
     if standing.exemption is None:
         return standing
     ended = _closed(Stop(since=standing.exemption.since), min(at, standing.exemption.until or at))
-    return standing.model_copy(update={"exemption": None, "stopped": merged((*standing.stopped, ended))})
+    lasted = (ended.until or at) - ended.since
+    changes = {"exemption": None, "exempted_for": standing.exempted_for + lasted}
+    return standing.model_copy(update={**changes, "stopped": merged((*standing.stopped, ended))})
 
 
 def promised(standing: Standing, by_day: date, until: datetime, now: datetime) -> Standing:
