@@ -106,5 +106,12 @@ def machine() -> str:
 def _cpu_seconds() -> float:
     """Of every process below this one, those that have ended included."""
     this = psutil.Process()
-    family = [this, *this.children(recursive=True)]
-    return sum(sum(process.cpu_times()[:4]) for process in family if process.is_running())
+    return sum(_cpu_of(process) for process in [this, *this.children(recursive=True)])
+
+
+def _cpu_of(process: psutil.Process) -> float:
+    """One that ends while it is asked has been counted by its parent."""
+    try:
+        return float(sum(process.cpu_times()[:4]))
+    except psutil.NoSuchProcess:
+        return 0.0
