@@ -1,11 +1,15 @@
 """The ports of access and overage, beside `activities/ports.py` and under the same rules: repeatable, failing with
 `BillingFailure`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
+from activities.ports import Heartbeat
 from billing.access import AccessStanding, Cause, LiftOrder, RestrictionOrder
+from billing.overage import CapOrder, RunningUsage, SpikingDay, UsageAlert
+from billing.policy.limits import SpikePolicy
 
 
 class Restrictions(Protocol):
@@ -27,3 +31,36 @@ class Restrictions(Protocol):
 
     def limited(self, cause: Cause | None = None) -> tuple[AccessStanding, ...]:
         """Every tenant that is limited, by one cause or by any, in the order of their ids."""
+
+
+class RunningUsages(Protocol):
+    """What was used so far, set-wise for all tenants, as one moment of the database has it."""
+
+    def near_caps(
+        self, at: datetime, share: Decimal, always: Collection[str], heartbeat: Heartbeat
+    ) -> tuple[RunningUsage, ...]:
+        """Tenants with a contract of which a meter has reached `share` of its cap in the service period that runs at `at`,
+        with every capped meter that has; those in `always` whatever they used. Meters without a cap are left out."""
+
+    def days(self, at: datetime, policy: SpikePolicy, heartbeat: Heartbeat) -> tuple[SpikingDay, ...]:
+        """Yesterday and today of every meter that came to `policy.factor` times its usual day, in the tenant's own days."""
+
+
+class UsageRegister(Protocol):
+    """Who is told of usage, each once."""
+
+    def record(self, alerts: Sequence[UsageAlert], now: datetime) -> int:
+        """Keep the alerts that are new, and answer how many of them need a letter; a higher threshold that is new at the
+        same time has the letter of the lower ones."""
+
+    def untold(self, count: int) -> tuple[UsageAlert, ...]:
+        """The oldest alerts whose letter has not left yet."""
+
+    def told(self, alert: UsageAlert, now: datetime) -> None:
+        """Its letter has left, or cannot."""
+
+    def cap(self, order: CapOrder, now: datetime) -> None:
+        """Set a tenant's cap on a meter in place of what its contract includes. Raises NOT_FOUND."""
+
+    def caps(self, tenant_id: str) -> tuple[CapOrder, ...]:
+        """The caps that were set for a tenant, by meter."""

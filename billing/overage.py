@@ -7,12 +7,15 @@ from collections.abc import Collection, Sequence
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from billing.access import Cause, LiftOrder, Limit, RestrictionOrder
+from billing.cases import OperatorId, Reason
 from billing.policy.limits import LimitsPolicy, LimitStep, SpikePolicy
-from billing.tenants import Tier
+from billing.prices import Units
+from billing.tenants import MeterName, TenantId, Tier
 from billing.wording import listed, percent, written
 
 
@@ -47,6 +50,21 @@ class RunningUsage(_Fact):
         return f"usage-limits/{self.tenant_id}/{self.period}"
 
 
+class CapOrder(BaseModel):
+    """A cap in place of what the contract includes, for one meter, counted from the first day of each service period.
+
+    `cap` None takes every limit off the meter: what exceeds the allowance is charged (B5), and nothing is throttled.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tenant_id: TenantId
+    meter: MeterName
+    cap: Annotated[Units, Field(gt=0)] | None
+    reason: Reason
+    by: OperatorId
+
+
 class AlertKind(StrEnum):
     """Why somebody is written to."""
 
@@ -63,7 +81,7 @@ class UsageAlert(_Fact):
     """
 
     tenant_id: str
-    tier: Tier
+    tier: Tier | None = None
     kind: AlertKind
     meter: str = ""
     period: date
@@ -182,12 +200,11 @@ def alerts_of_limit(usage: RunningUsage, policy: LimitsPolicy, exempt: Collectio
     ]
 
 
-def alert_of_lift(tenant_id: str, tier: Tier, lifted: Limit, period: date | None, revision: int) -> UsageAlert:
+def alert_of_lift(tenant_id: str, lifted: Limit, period: date | None, revision: int) -> UsageAlert:
     """What is told once service is back in full; `period` None: nothing of the tenant is capped any more."""
     limited_in = date.fromisoformat(lifted.case_id.rpartition("/")[2])
     return UsageAlert(
         tenant_id=tenant_id,
-        tier=tier,
         kind=AlertKind.LIFTED,
         period=period or limited_in,
         mark=f"after-{revision}",

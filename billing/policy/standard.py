@@ -171,7 +171,7 @@ LIMITS = LimitsPolicy(
     },
     reviewed_at={Tier.ENTERPRISE: Decimal("1.00")},
     spikes=SpikePolicy(baseline_days=28, factor=Decimal(5), used_days=7),
-    letters_a_batch=25,
+    letters_a_batch=250,
 )
 
 ACCESS = AccessPolicy(fresh_for=timedelta(seconds=2), asked_within=timedelta(milliseconds=250), repeated_for=DAY)

@@ -1,7 +1,7 @@
 """One step of a runbook: an activity with a named allowance, and what its failure means in our words."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -61,6 +61,9 @@ DELIVERY = Allowance(
     keep_trying=timedelta(days=1),
     silence=timedelta(minutes=1),
 )
+# Work that the next hour does again: it must not wait longer for what is away.
+BULK_THIS_HOUR = replace(BULK, keep_trying=timedelta(minutes=10))
+LETTERS_THIS_HOUR = replace(DELIVERY, keep_trying=timedelta(minutes=15))
 # A batch of documents to the payment provider; what it does not take stays behind with its reason.
 DOCUMENTS_OUT = Allowance(
     one_try=timedelta(minutes=10),
