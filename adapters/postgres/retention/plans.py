@@ -1,0 +1,169 @@
+"""Plans on record: made, proposed to people, begun once they approved exactly this one, and closed with how they ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, func, insert, select, text, update
+
+from activities.clock import Now, wall_clock
+from adapters.postgres.credit_limits import answers
+from adapters.postgres.effects import read_effect
+from adapters.postgres.engine import transaction
+from adapters.postgres.retention import counting
+from adapters.postgres.tables import effects, retention_plans
+from billing.effects import EffectKind, EffectState
+from billing.failures import BillingFailure, FailureCode
+from billing.policy.retention import RetentionPolicy
+from billing.retention import (
+    Ending,
+    PlanOnRecord,
+    PlanState,
+    Purge,
+    PurgeOrder,
+    PurgePlan,
+    drift,
+)
+
+# One purge begins after the other; and the lock under which holds are placed, shared with whoever deletes.
+_BEGINNING, _PLACING_HOLDS = 7246115, 7246113
+_SHOWN = 5
+
+# An old document that has no parties of its own prints its customer's name from the account: the name is kept with it
+# before it goes there, as it has been printed (jsonb writes equal content the same way).
+_KEEP_NAMES = text("""
+    with nameless as (
+        select distinct tenant.tenant_id, jsonb_build_object('name', tenant.name, 'address', '') as party
+        from tenants as tenant join invoices as invoice using (tenant_id)
+        where tenant.tenant_id = any(:tenants) and invoice.billed_to is null and invoice.status <> 'draft'
+    ), hashed as (
+        select tenant_id, party, encode(sha256(convert_to(party::text, 'UTF8')), 'hex') as sha256 from nameless
+    ), added as (
+        insert into parties (sha256, party) select distinct sha256, party from hashed
+        on conflict (sha256) do nothing returning party_id, sha256
+    ), known as (
+        select party_id, sha256 from added
+        union select party_id, sha256 from parties where sha256 in (select sha256 from hashed)
+    )
+    update invoices as invoice set billed_to = known.party_id
+    from hashed join known using (sha256)
+    where invoice.tenant_id = hashed.tenant_id and invoice.billed_to is null and invoice.status <> 'draft'
+""")
+
+
+class RetentionPlans:
+    """The part of `RetentionBook` that is about plans."""
+
+    def __init__(self, engine: Engine, now: Now = wall_clock) -> None:
+        self._engine = engine
+        self._now = now
+
+    def plan(self, order: PurgeOrder, policy: RetentionPolicy) -> PlanOnRecord:
+        """Raises CONFLICT when the plan's name is another's."""
+        with transaction(self._engine) as connection:
+            if known := self._find(connection, order.plan_id):
+                return known
+            as_of = self._now()
+            made = counting.plan(connection, as_of, as_of - policy.usage_kept_for, policy.version)
+            row = {
+                "plan_id": order.plan_id,
+                "plan": made.canonical(),
+                "sha256": made.sha256(),
+                "requested_by": order.requested_by,
+                "planned_at": as_of,
+            }
+            connection.execute(insert(retention_plans).values(row))
+            return _on_record(connection, order.plan_id)
+
+    def propose(self, purge: Purge) -> str:
+        row = {
+            "op_key": purge.op_key,
+            "kind": EffectKind.RETENTION_PURGE.value,
+            "case_id": f"retention/{purge.plan_id}",
+            "state": EffectState.PROPOSED.value,
+            "request": purge.model_dump(mode="json"),
+            "request_sha256": purge.sha256(),
+            "path": [role.value for role in purge.path],
+            "intended_at": self._now(),
+        }
+        with transaction(self._engine) as connection:
+            known = connection.execute(
+                select(effects.c.request_sha256).where(effects.c.op_key == purge.op_key)
+            ).scalar_one_or_none()
+            if known is None:
+                connection.execute(insert(effects).values(row))
+            elif known != purge.sha256():
+                raise BillingFailure(FailureCode.CONFLICT, f"{purge.op_key} was confirmed by somebody else already")
+        return purge.op_key
+
+    def begin(self, plan_id: str) -> None:
+        with transaction(self._engine) as connection:
+            connection.execute(select(func.pg_advisory_xact_lock(_BEGINNING)))
+            connection.execute(select(func.pg_advisory_xact_lock_shared(_PLACING_HOLDS)))
+            planned = _on_record(connection, plan_id)
+            if planned.state is not PlanState.PLANNED:
+                return
+            self._approved_by_people(connection, planned)
+            _still_true(connection, planned.plan)
+            connection.execute(_KEEP_NAMES, {"tenants": list(planned.plan.tenants)})
+            connection.execute(select(func.begin_retention(plan_id)))
+            confirmed = {"state": EffectState.CONFIRMED.value, "provider_id": plan_id}
+            connection.execute(update(effects).where(effects.c.op_key == _op_key(plan_id)).values(confirmed))
+
+    def close(self, plan_id: str, ending: Ending) -> None:
+        with transaction(self._engine) as connection:
+            this = retention_plans.c.plan_id == plan_id
+            connection.execute(update(retention_plans).where(this).values(ending=ending.value))
+
+    def find(self, plan_id: str) -> PlanOnRecord | None:
+        with transaction(self._engine) as connection:
+            return self._find(connection, plan_id)
+
+    def newest(self, limit: int) -> tuple[PlanOnRecord, ...]:
+        latest = select(retention_plans).order_by(retention_plans.c.planned_at.desc()).limit(limit)
+        with transaction(self._engine) as connection:
+            return tuple(_row(row) for row in connection.execute(latest))
+
+    def _find(self, connection: Connection, plan_id: str) -> PlanOnRecord | None:
+        one = select(retention_plans).where(retention_plans.c.plan_id == plan_id)
+        row = connection.execute(one).one_or_none()
+        return _row(row) if row else None
+
+    def _approved_by_people(self, connection: Connection, planned: PlanOnRecord) -> None:
+        """The signatures once more, as they prove themselves; raises NOT_APPROVED."""
+        effect = read_effect(connection, _op_key(planned.plan_id), lock=True)
+        purge = Purge.model_validate(effect.request)
+        if purge.sha256() != effect.request_sha256 or purge.plan_sha256 != planned.sha256:
+            raise BillingFailure(
+                FailureCode.NOT_APPROVED, f"{effect.op_key} is about another plan than {planned.sha256}"
+            )
+        if missing := len(purge.path) - len(answers(connection, effect)):
+            raise BillingFailure(FailureCode.NOT_APPROVED, f"{effect.op_key} still needs {missing} approvals")
+
+
+def _still_true(connection: Connection, planned: PurgePlan) -> None:
+    """Plan once more as of the same moment; raises STALE_DECISION with what differs."""
+    now = counting.plan(connection, planned.as_of, planned.usage_before, planned.policy)
+    if now.sha256() == planned.sha256():
+        return
+    differences = drift(planned, now)
+    more = f", and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
+    raise BillingFailure(FailureCode.STALE_DECISION, "; ".join(differences[:_SHOWN]) + more)
+
+
+def _op_key(plan_id: str) -> str:
+    return f"retention/{plan_id}/purge"
+
+
+def _on_record(connection: Connection, plan_id: str) -> PlanOnRecord:
+    row = connection.execute(select(retention_plans).where(retention_plans.c.plan_id == plan_id)).one_or_none()
+    if row is None:
+        raise BillingFailure(
+            FailureCode.NOT_FOUND, f"there is no plan {plan_id}: `runbooks retention list` names those there are"
+        )
+    return _row(row)
+
+
+def _row(row: Row[Any]) -> PlanOnRecord:
+    plan = PurgePlan.model_validate_json(row.plan)
+    return PlanOnRecord.model_validate(row._asdict() | {"plan": plan})
