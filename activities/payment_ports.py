@@ -62,8 +62,8 @@ class PaymentMethod(_Record):
 class Collector(Protocol):
     """Charging customers at the provider, in our words; `send` and `find` raise as those of `PaymentProvider` do.
 
-    A decline is an answer, not a failure: `kept` says `outcome` (`paid`, `partly_paid`, `declined`), `amount_minor`,
-    `currency`, and for a decline `decline_code`.
+    A decline is an answer, not a failure: `kept` says `outcome` (`paid` or `declined`), `amount_minor`, `currency`, and
+    for a decline `decline_code`.
     """
 
     def reading(self, invoice: CollectibleInvoice, now: datetime) -> Reading:
@@ -74,6 +74,9 @@ class Collector(Protocol):
 
     def plan(self, effect: Effect, invoice: CollectibleInvoice, reading: Reading) -> Wire:
         """The charge over the net due, with what must be known to find it again. Raises INVALID when nothing is due."""
+
+    def fits(self, wire: Wire, reading: Reading) -> bool:
+        """Whether a frozen charge still asks for no more than what is due now."""
 
     def send(self, wire: Wire, idempotency_key: str) -> ProviderAnswer:
         """Charge. OUTCOME_UNKNOWN also while the bank has not answered (`processing`)."""

@@ -224,7 +224,6 @@ class OpenedRetry(_Record):
     tried: dict[Origin, int]
     scheduled_since: int
     last_tried_at: AwareDatetime | None
-    do_not_honor: int
     policy: PaymentPolicy
 
 

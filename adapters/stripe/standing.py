@@ -20,13 +20,13 @@ def standing_of(client: stripe.StripeClient, provider_invoice_id: str) -> Invoic
     collected = sum(charge.amount_captured for charge in charges)
     given_back = sum(charge.amount_refunded for charge in charges)
     credited = invoice.pre_payment_credit_notes_amount + invoice.post_payment_credit_notes_amount
-    beside = max(0, given_back - _refunded_by_notes(client, provider_invoice_id))
+    beside = max(0, given_back - refunded_by_notes(client, provider_invoice_id))
 
     def money(minor: int) -> Money:
         return Money(minor=minor, currency=invoice.currency.upper())
 
     return InvoiceStanding(
-        status=_status(invoice),
+        status=status_of(invoice),
         total=money(invoice.total),
         paid=money(invoice.amount_paid),
         remaining=money(invoice.amount_remaining),
@@ -37,7 +37,8 @@ def standing_of(client: stripe.StripeClient, provider_invoice_id: str) -> Invoic
     )
 
 
-def _status(invoice: stripe.Invoice) -> InvoiceStatus:
+def status_of(invoice: stripe.Invoice) -> InvoiceStatus:
+    """Its status in our words; raises INVALID for one that we do not know, naming the invoice."""
     try:
         return InvoiceStatus(str(invoice.status))
     except ValueError:
@@ -57,7 +58,8 @@ def _charges(client: stripe.StripeClient, invoice: str) -> Iterator[stripe.Charg
         yield from (charge for charge in of_intent.auto_paging_iter() if charge.status == "succeeded")
 
 
-def _refunded_by_notes(client: stripe.StripeClient, invoice: str) -> int:
+def refunded_by_notes(client: stripe.StripeClient, invoice: str) -> int:
+    """What the invoice's credit notes gave back to the payment method, in minor units."""
     notes = client.v1.credit_notes.list({"invoice": invoice, "limit": PAGE})
     return sum(
         refund.amount_refunded

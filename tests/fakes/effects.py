@@ -29,6 +29,8 @@ class FakeEffects:
         return kept
 
     def claim(self, op_key: str) -> Effect:
+        if op_key not in self.rows:
+            raise BillingFailure(FailureCode.NOT_FOUND, f"there is no effect {op_key}")
         effect = self.rows[op_key]
         if effect.state is EffectState.REFUSED and effect.kind is EffectKind.CREDIT:
             raise BillingFailure(FailureCode.PROVIDER_REFUSED, f"{op_key} was refused")
