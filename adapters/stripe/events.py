@@ -13,33 +13,11 @@ from typing import Any
 import stripe
 
 from adapters.stripe.client import PAGE, Pace, open_client, told_by
+from adapters.stripe.event_types import ACTED_ON
 from adapters.stripe.outcome import failure_of_reading
 from adapters.stripe.wires import OP_KEY
 from billing.failures import BillingFailure, FailureCode
-from billing.provider_events import ArrivedEvent, NewsKind, Subject
-
-# Stripe lists at most twenty types at once, and the sweep asks for all of these. Money that credit notes, refunds and
-# banks move changes what is owed as well as a payment does.
-ACTED_ON: Mapping[str, NewsKind] = {
-    "invoice.finalized": NewsKind.INVOICE,
-    "invoice.paid": NewsKind.INVOICE,
-    "invoice.payment_succeeded": NewsKind.INVOICE,
-    "invoice.payment_failed": NewsKind.INVOICE,
-    "invoice.voided": NewsKind.INVOICE,
-    "invoice.marked_uncollectible": NewsKind.INVOICE,
-    "credit_note.created": NewsKind.INVOICE,
-    "credit_note.voided": NewsKind.INVOICE,
-    "payment_method.attached": NewsKind.PAYMENT_METHOD,
-    "payment_method.updated": NewsKind.PAYMENT_METHOD,
-    "payment_method.automatically_updated": NewsKind.PAYMENT_METHOD,
-    "charge.refunded": NewsKind.REFUND,
-    "refund.failed": NewsKind.REFUND,
-    "charge.dispute.created": NewsKind.CHARGEBACK,
-    "charge.dispute.funds_withdrawn": NewsKind.CHARGEBACK,
-    "charge.dispute.funds_reinstated": NewsKind.CHARGEBACK,
-    "charge.dispute.closed": NewsKind.CHARGEBACK,
-    "customer.updated": NewsKind.CUSTOMER,
-}
+from billing.provider_events import ArrivedEvent, Subject
 
 
 def subject_of(event: ArrivedEvent) -> Subject | None:
