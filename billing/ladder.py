@@ -79,29 +79,19 @@ def ahead(standing: Standing, policy: DunningPolicy, now: datetime) -> tuple[tup
             break
         if step.rung:
             coming.append((step.rung, step.at))
-        standing, goes_on = performed(standing, step, step.at, policy), step.at
+        standing, goes_on = _noted(standing, step, step.at, policy), step.at
     return tuple(coming)
 
 
 def performed(standing: Standing, action: Action, at: datetime, policy: DunningPolicy) -> Standing:
     """The standing after an action was done at `at`; a broken promise and the end of an exemption only let time go on."""
-    match action.kind:
-        case ActionKind.PROMISE_DUE:
-            return promise_over(standing, at)
-        case ActionKind.EXEMPTION_OVER:
-            return exemption_over(standing, at)
-        case ActionKind.ENTER_RUNG | ActionKind.HAND_TO_PURGE if action.rung:
-            entered = {**standing.entered, action.rung: at}
-            moved = standing.model_copy(update={"rung": action.rung, "entered": entered})
-            return moved if action.rung in _SILENT else _told(contacted(moved, at, policy), policy, at)
-        case ActionKind.REMINDER | ActionKind.ACCOUNT_MANAGER:
-            names = [_contact_name(action.kind, number) for number in range(1, action.number + 1)]
-            noted = _done(standing, at, *(name for name in names if name not in standing.done))
-            return contacted(noted, at, policy) if action.kind is ActionKind.REMINDER else noted
-        case ActionKind.FINAL_WARNING:
-            return _told(contacted(_done(standing, at, FINAL_WARNING), at, policy), policy, at)
-        case _:
-            return contacted(_done(standing, at, f"deletion-notice-{action.number}"), at, policy)
+    after = _noted(standing, action, at, policy)
+    warned = action.kind is ActionKind.FINAL_WARNING
+    if warned or (action.rung and action.rung not in _SILENT):
+        # The letter that leaves now names the date of the next reduction of service.
+        coming = (moment for rung, moment in ahead(after, policy, at) if rung not in _SILENT)
+        return after.model_copy(update={"told": next(coming, None)})
+    return after
 
 
 def contacted(standing: Standing, at: datetime, policy: DunningPolicy) -> Standing:
@@ -170,6 +160,29 @@ def _contacts(standing: Standing, policy: DunningPolicy, now: datetime) -> Itera
             yield Action(kind=kind, at=at, name=_turned(standing, _contact_name(kind, number)), number=number)
 
 
+def _noted(standing: Standing, action: Action, at: datetime, policy: DunningPolicy) -> Standing:
+    """With the action on record, and nothing told yet about what follows a warning or a rung."""
+    match action.kind:
+        case ActionKind.PROMISE_DUE:
+            return promise_over(standing, at)
+        case ActionKind.EXEMPTION_OVER:
+            return exemption_over(standing, at)
+        case ActionKind.ENTER_RUNG | ActionKind.HAND_TO_PURGE if action.rung:
+            changes: dict[str, object] = {"rung": action.rung, "entered": {**standing.entered, action.rung: at}}
+            if action.rung in _SILENT:
+                return standing.model_copy(update=changes)
+            moved = standing.model_copy(update={**changes, "told": None})
+            return contacted(moved, at, policy) if action.kind is ActionKind.ENTER_RUNG else moved
+        case ActionKind.REMINDER | ActionKind.ACCOUNT_MANAGER:
+            names = [_contact_name(action.kind, number) for number in range(1, action.number + 1)]
+            noted = _done(standing, at, *(name for name in names if name not in standing.done))
+            return contacted(noted, at, policy) if action.kind is ActionKind.REMINDER else noted
+        case ActionKind.FINAL_WARNING:
+            return contacted(_done(standing, at, FINAL_WARNING), at, policy).model_copy(update={"told": None})
+        case _:
+            return contacted(_done(standing, at, f"deletion-notice-{action.number}"), at, policy)
+
+
 def _contact_name(kind: ActionKind, number: int) -> str:
     return f"{kind.value.replace('_', '-')}-{number}"
 
@@ -181,10 +194,3 @@ def _turned(standing: Standing, base: str) -> str:
 
 def _done(standing: Standing, at: datetime, *names: str) -> Standing:
     return standing.model_copy(update={"done": {**standing.done, **dict.fromkeys(names, at)}})
-
-
-def _told(standing: Standing, policy: DunningPolicy, at: datetime) -> Standing:
-    """With the date of the next reduction of service as the letter that leaves now names it."""
-    untold = standing.model_copy(update={"told": None})
-    coming = (moment for rung, moment in ahead(untold, policy, at) if rung not in _SILENT)
-    return standing.model_copy(update={"told": next(coming, None)})
