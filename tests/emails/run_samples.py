@@ -12,8 +12,27 @@ _CASE = "month-end/2026-10"
 _PARKED = ("brackenfield: no payment method is on record: ask the customer for one, then run the month end again",)
 
 
+_TOTALS = (
+    "EUR 98431.10 in 310 invoices; the period is 31.2 % above the previous one",
+    "USD 412008.77 in 894 invoices; the period is 2.1 % below the previous one",
+)
+
+
 def run_payloads() -> dict[str, Payload]:
     """Every template and variant by its name; totals are sentences already."""
+    return {
+        **_reviews(),
+        "run_handed_over": RunHandedOver(
+            case_id=_CASE,
+            period="2026-10",
+            step="preflight",
+            what_happened="api_calls reported nothing since 29 October: have its pipeline looked at",
+        ),
+        **_closings(),
+    }
+
+
+def _reviews() -> dict[str, Payload]:
     review = RunReviewRequested(
         approval_id=f"{_CASE}/review/run-1.1/a1",
         case_id=_CASE,
@@ -21,10 +40,7 @@ def run_payloads() -> dict[str, Payload]:
         period="2026-10",
         role=Role.FINANCE,
         invoices="1,204 invoices",
-        totals=(
-            "EUR 98431.10 in 310 invoices; the period is 31.2 % above the previous one",
-            "USD 412008.77 in 894 invoices; the period is 2.1 % below the previous one",
-        ),
+        totals=_TOTALS,
         reasons=("2 drafts: more than the median allows", "EUR moved by 31.2 %, from EUR 75023.70 to EUR 98431.10"),
         flags=("tarnwick: USD 9310.00 is more than 3 times the median of USD 812.40",),
         flagged=2,
@@ -33,20 +49,6 @@ def run_payloads() -> dict[str, Payload]:
         question="May 1,204 invoices of 2026-10 be issued, EUR 98431.10 and USD 412008.77?",
         requested_by="runbook",
         expires_at=_EXPIRES,
-    )
-    closed = RunClosed(
-        case_id=_CASE,
-        run_id="2026-10#1",
-        period="2026-10",
-        ending="closed",
-        why="",
-        issued="1,204 invoices",
-        reconciled="both agree",
-        totals=review.totals,
-        stopped=(),
-        stopped_count=0,
-        left=(),
-        left_count=0,
     )
     return {
         "run_review_requested": review,
@@ -60,12 +62,25 @@ def run_payloads() -> dict[str, Payload]:
                 "stopped_count": 0,
             }
         ),
-        "run_handed_over": RunHandedOver(
-            case_id=_CASE,
-            period="2026-10",
-            step="preflight",
-            what_happened="api_calls reported nothing since 29 October: have its pipeline looked at",
-        ),
+    }
+
+
+def _closings() -> dict[str, Payload]:
+    closed = RunClosed(
+        case_id=_CASE,
+        run_id="2026-10#1",
+        period="2026-10",
+        ending="closed",
+        why="",
+        issued="1,204 invoices",
+        reconciled="both agree",
+        totals=_TOTALS,
+        stopped=(),
+        stopped_count=0,
+        left=(),
+        left_count=0,
+    )
+    return {
         "run_closed": closed,
         "run_closed.leftovers": closed.model_copy(
             update={
