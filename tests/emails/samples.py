@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
 
 from billing.authority import Role
 from billing.disputes import Category, Resolution, Severity
@@ -49,6 +50,7 @@ def amount(major: str, currency: str) -> Money:
     return Money(minor=int(major.replace(".", "")), currency=currency)
 
 
+@cache
 def payloads(currency: str) -> dict[str, Payload]:
     """Every template and variant by its name, amounts in `currency`."""
     return {

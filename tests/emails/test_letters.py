@@ -6,6 +6,7 @@ import html
 import re
 import shlex
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -35,6 +36,7 @@ SAMPLES = [(name, locale) for locale in CURRENCY for name in payloads("USD")]
 WRITTEN = dict(letters_as_files())
 
 
+@cache
 def written(name: str, locale: str) -> RenderedLetter:
     return render(letter(payloads(CURRENCY[locale])[name], READERS[locale]), HOUSE)
 
@@ -137,6 +139,8 @@ LOOK = {
     "reconciliation_not_finished": "reconcile --period 2026-10",
     "invoice_written_off": "invoice show MSC-2026-000417",
     "account_manager_task": "delinquency show acme",
+    "overage_review": "access show acme",
+    "usage_limits_not_checked": "schedules trigger usage-limits",
     "usage_to_look_at.failed": "usage validate",
     "usage_to_look_at": "usage quarantine list",
 }
