@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from activities.ports import Heartbeat
-from billing.access import AccessStanding, Cause, LiftOrder, RestrictionOrder
+from billing.access import AccessChange, AccessStanding, Cause, LiftOrder, RestrictionOrder
 from billing.overage import CapOrder, RunningUsage, SpikingDay, UsageAlert
 from billing.policy.limits import SpikePolicy
 
@@ -28,6 +28,9 @@ class Restrictions(Protocol):
 
     def standings(self, tenants: Sequence[str]) -> dict[str, AccessStanding]:
         """The standings of those tenants that exist, without each cause's limit: what gateways are told."""
+
+    def history(self, tenant_id: str, count: int) -> tuple[AccessChange, ...]:
+        """The newest orders that were carried out for a tenant, the latest first."""
 
     def limited(self, cause: Cause | None = None) -> tuple[AccessStanding, ...]:
         """Every tenant that is limited, by one cause or by any, in the order of their ids."""

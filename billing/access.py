@@ -130,6 +130,20 @@ class AccessStanding(BaseModel):
         return f"{words} ({self.cause})" if self.cause else words
 
 
+class AccessChange(BaseModel):
+    """One order that was carried out: by whom, for which cause and why; `none` lifted its limit."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: AwareDatetime
+    by: str
+    cause: Cause
+    restriction: Restriction
+    rate_share: Share
+    reason: str
+    case_id: str
+
+
 def service_in_words(restriction: Restriction, rate_share: Decimal) -> str:
     """What is left of the service, for people."""
     match restriction:

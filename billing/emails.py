@@ -13,6 +13,7 @@ from billing.authority import Role
 from billing.correction_emails import InvoiceCorrected, InvoiceVoided, InvoiceWrittenOff
 from billing.disputes import Category, Email, Line, Resolution, Severity
 from billing.money import Money
+from billing.overage_emails import OveragePayload
 from billing.recovery_emails import RecoveryPayload
 
 
@@ -307,7 +308,8 @@ Payload = Annotated[
     | ReconciliationDiffers
     | DuplicatesFound
     | ReconciliationNotFinished
-    | RecoveryPayload,
+    | RecoveryPayload
+    | OveragePayload,
     Field(discriminator="template"),
 ]
 

@@ -54,6 +54,7 @@ class CapOrder(BaseModel):
     """A cap in place of what the contract includes, for one meter, counted from the first day of each service period.
 
     `cap` None takes every limit off the meter: what exceeds the allowance is charged (B5), and nothing is throttled.
+    `as_contracted` takes an earlier order back: what the contract includes is the cap again.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,8 +62,15 @@ class CapOrder(BaseModel):
     tenant_id: TenantId
     meter: MeterName
     cap: Annotated[Units, Field(gt=0)] | None
+    as_contracted: bool = False
     reason: Reason
     by: OperatorId
+
+    def in_words(self) -> str:
+        """Such as `api_calls is capped at 20,000`."""
+        if self.as_contracted:
+            return f"{self.meter} is capped at what the contract includes"
+        return f"{self.meter} has no cap" if self.cap is None else f"{self.meter} is capped at {written(self.cap)}"
 
 
 class AlertKind(StrEnum):

@@ -34,6 +34,8 @@ class Deed(StrEnum):
     KEEP_CUSTOMERS = "change what is on record of customers"
     AGREE = "put contracts on record"
     INVITE = "give a customer a link into the portal"
+    LIMIT_ACCESS = "limit a customer's service or lift a limit"
+    CAP_USAGE = "set a customer's caps"
 
 
 _EVERYONE = frozenset(Role)
@@ -56,6 +58,8 @@ ROLES_FOR: Mapping[Deed, frozenset[Role]] = {
     Deed.CORRECT: frozenset(MAY_CORRECT_INVOICES),
     Deed.KEEP_CUSTOMERS: _IN_CHARGE | {Role.FINANCE, Role.ACCOUNT_MANAGER},
     Deed.AGREE: frozenset({Role.FINANCE, Role.VP}),
+    Deed.LIMIT_ACCESS: _IN_CHARGE | {Role.ENGINEERING, Role.FINANCE},
+    Deed.CAP_USAGE: _IN_CHARGE | {Role.FINANCE, Role.ACCOUNT_MANAGER},
     Deed.INVITE: frozenset({Role.LEAD, Role.AGENT, Role.ACCOUNT_MANAGER}),
 }
 

@@ -25,8 +25,10 @@ from adapters.postgres.operators import Operators
 from adapters.postgres.press import Press
 from adapters.postgres.provider_events import ProviderEvents
 from adapters.postgres.reconciliation import PostgresReconciliations
+from adapters.postgres.restrictions import PostgresRestrictions
 from adapters.postgres.sent_mail import SentMail
 from adapters.postgres.tenants import Tenants
+from adapters.postgres.usage_register import PostgresUsageRegister
 from adapters.postgres.usage_view import UsageView
 from billing.failures import BillingFailure
 
@@ -54,6 +56,8 @@ class Books:
     press: Press
     reconciliations: PostgresReconciliations
     corrections: PostgresCorrections
+    restrictions: PostgresRestrictions
+    usage_register: PostgresUsageRegister
     provider_events: ProviderEvents
 
     @classmethod
@@ -77,6 +81,8 @@ class Books:
             press=Press(engine, DocumentFiles(documents)),
             reconciliations=PostgresReconciliations(engine),
             corrections=PostgresCorrections(engine),
+            restrictions=PostgresRestrictions(engine),
+            usage_register=PostgresUsageRegister(engine),
             provider_events=ProviderEvents(engine),
         )
 

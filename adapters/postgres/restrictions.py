@@ -13,7 +13,17 @@ from sqlalchemy import Connection, Engine, Row, delete, insert, select, text, up
 
 from adapters.postgres.engine import transaction
 from adapters.postgres.tables import restriction_limits, restriction_log, restrictions
-from billing.access import FULL, AccessStanding, Cause, LiftOrder, Limit, Restriction, RestrictionOrder, strictest
+from billing.access import (
+    FULL,
+    AccessChange,
+    AccessStanding,
+    Cause,
+    LiftOrder,
+    Limit,
+    Restriction,
+    RestrictionOrder,
+    strictest,
+)
 from billing.failures import BillingFailure, FailureCode
 
 # Raises nothing for a tenant that does not exist: then there is no row to lock either.
@@ -81,6 +91,16 @@ class PostgresRestrictions:
         with transaction(self._engine) as connection:
             rows = connection.execute(_STANDINGS, {"tenants": list(tenants)}).all()
         return {row.tenant_id: _standing(row) for row in rows}
+
+    def history(self, tenant_id: str, count: int) -> tuple[AccessChange, ...]:
+        newest = (
+            select(*(restriction_log.c[name] for name in AccessChange.model_fields))
+            .where(restriction_log.c.tenant_id == tenant_id)
+            .order_by(restriction_log.c.log_id.desc())
+            .limit(count)
+        )
+        with transaction(self._engine) as connection:
+            return tuple(AccessChange.model_validate(dict(row)) for row in connection.execute(newest).mappings())
 
     def limited(self, cause: Cause | None = None) -> tuple[AccessStanding, ...]:
         with transaction(self._engine) as connection:

@@ -45,7 +45,12 @@ _ACCOUNTS = text("""
     order by tenant.tenant_id
 """)
 _CALENDARS = text("select distinct zone, anchor_day from tenants")
-_CAPS = text("select distinct on (tenant_id, meter) tenant_id, meter, cap from usage_caps order by 1, 2, cap_id desc")
+_CAPS = text("""
+    select tenant_id, meter, cap from (
+        select distinct on (tenant_id, meter) * from usage_caps order by tenant_id, meter, cap_id desc
+    ) as newest
+    where not as_contracted
+""")
 _DAYS_MARKED = text("select distinct zone, day from rollup_dirty join tenants using (tenant_id) where day >= :first")
 
 _USED = text("""

@@ -33,7 +33,12 @@ RACI: dict[str, Raci] = {
     "duplicates_found": Raci(responsible="Finance", accountable="Finance"),
     "reconciliation_not_finished": Raci(responsible="Platform", accountable="SRE"),
     "account_manager_task": Raci(responsible="Customer Success", accountable="Finance"),
+    "retention": Raci(responsible="Platform", accountable="Legal"),
+    "retention_notice": Raci(responsible="Finance", accountable="Legal"),
     "decision_log": Raci(responsible="Finance", accountable="Legal"),
     "usage-validation": Raci(responsible="Platform", accountable="Finance"),
     "usage_to_look_at": Raci(responsible="Platform", accountable="Finance"),
+    "usage-limits": Raci(responsible="Platform", accountable="Customer Success"),
+    "overage_review": Raci(responsible="Customer Success", accountable="Finance"),
+    "usage_limits_not_checked": Raci(responsible="Platform", accountable="SRE"),
 }

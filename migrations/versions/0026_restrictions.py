@@ -80,13 +80,15 @@ USAGE = """
         tenant_id text not null,
         meter text not null,
         cap numeric(24, 6),
+        as_contracted boolean default false not null,
         reason text not null,
         by text not null,
         at timestamptz not null,
         constraint pk_usage_caps primary key (cap_id),
         constraint fk_usage_caps_tenant_id foreign key (tenant_id) references tenants (tenant_id),
         constraint fk_usage_caps_meter foreign key (meter) references meters (meter),
-        constraint ck_usage_caps_cap_is_more_than_nothing check (cap > 0)
+        constraint ck_usage_caps_cap_is_more_than_nothing check (cap > 0),
+        constraint ck_usage_caps_contract_has_its_own check (cap is null or not as_contracted)
     );
     create index ix_usage_caps_tenant_id on usage_caps (tenant_id, meter, cap_id);
     create table usage_alerts (

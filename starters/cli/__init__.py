@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from starters.cli import (
+    access,
     approvals,
     cases,
     contracts,
@@ -52,6 +53,7 @@ invoices.app.add_typer(corrections.app, name="correction")
 app.add_typer(customers.app, name="customer")
 app.add_typer(contracts.app, name="contract")
 app.add_typer(holds.app, name="holds")
+app.add_typer(access.app, name="access")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(usage.app, name="usage")
 app.add_typer(approvals.app, name="approvals")

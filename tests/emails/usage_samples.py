@@ -1,8 +1,12 @@
-"""The letters about usage: what a day's validation found, and that it could not be done."""
+"""The letters to operators about usage: what a day's validation and an hour's check found, or that they were not done."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from decimal import Decimal
+
 from billing.emails import Payload, UsageToLookAt
+from billing.overage_emails import OverageReview, UsageLimitsNotChecked
 
 _CASE = "usage-validation/2026-11-20"
 
@@ -30,5 +34,18 @@ def usage_payloads() -> dict[str, Payload]:
             last="2026-11-19",
             summary="Postgres is not available: the connection was refused",
             failed=True,
+        ),
+        "overage_review": OverageReview(
+            case_id="usage-limits/acme/2026-11-01",
+            tenant_id="acme",
+            meter="api_calls",
+            percent=100,
+            used=Decimal("10412.5"),
+            included=Decimal(10_000),
+            period_ends=datetime(2026, 12, 1, 5, tzinfo=UTC),
+        ),
+        "usage_limits_not_checked": UsageLimitsNotChecked(
+            case_id="usage-limits/2026-11-21T09:00",
+            what_happened="Postgres is not available: the connection was refused",
         ),
     }

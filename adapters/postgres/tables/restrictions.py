@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -88,11 +89,13 @@ usage_caps = Table(
     Column("tenant_id", ForeignKey("tenants.tenant_id"), nullable=False),
     Column("meter", ForeignKey("meters.meter"), nullable=False),
     Column("cap", Quantity),
+    Column("as_contracted", Boolean, nullable=False, server_default=text("false")),
     words("reason"),
     words("by"),
     moment("at"),
     Index("ix_usage_caps_tenant_id", "tenant_id", "meter", "cap_id"),
     CheckConstraint("cap > 0", name="cap_is_more_than_nothing"),
+    CheckConstraint("cap is null or not as_contracted", name="contract_has_its_own"),
 )
 
 # Whom usage was or is to be told to; `facts` is billing.overage.UsageAlert as it was found.

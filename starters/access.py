@@ -1,0 +1,58 @@
+"""Limiting a customer's service by hand, and lifting that limit: on record with a reason, in force at once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from activities.access_ports import Restrictions
+from billing.access import NOTHING, AccessStanding, Cause, LiftOrder, Restriction, RestrictionOrder
+from starters.card_numbers import without_card_numbers
+
+
+def limit(
+    restrictions: Restrictions,
+    tenant_id: str,
+    restriction: Restriction,
+    share: str | None,
+    reason: str,
+    *,
+    by: str,
+    now: datetime,
+) -> AccessStanding:
+    """Limit a tenant for the cause `operator`, in place of what an operator asked for before; `share` of the usual rate
+    as it was typed, for a rate limit only. Raises ValidationError for a share that fits no rate limit, NOT_FOUND."""
+    order = RestrictionOrder.model_validate(
+        {
+            "tenant_id": tenant_id,
+            "cause": Cause.OPERATOR,
+            "restriction": restriction,
+            "rate_share": NOTHING if share is None else share,
+            "reason": reason,
+            "case_id": _case_id(tenant_id),
+            "step": _step(now, by),
+            "by": by,
+        }
+    )
+    return restrictions.restrict(without_card_numbers(order), now)
+
+
+def lift(restrictions: Restrictions, tenant_id: str, reason: str, *, by: str, now: datetime) -> AccessStanding:
+    """Lift what operators asked for; limits of other causes stay. Raises NOT_FOUND."""
+    order = LiftOrder(
+        tenant_id=tenant_id,
+        cause=Cause.OPERATOR,
+        reason=reason,
+        case_id=_case_id(tenant_id),
+        step=_step(now, by),
+        by=by,
+    )
+    return restrictions.lift(without_card_numbers(order), now)
+
+
+def _case_id(tenant_id: str) -> str:
+    return f"operator/{tenant_id}"
+
+
+def _step(now: datetime, by: str) -> str:
+    """Every order of a person is one of its own."""
+    return f"{now.isoformat()}/{by}"
