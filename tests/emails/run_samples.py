@@ -10,8 +10,6 @@ from billing.emails import Payload, RunClosed, RunHandedOver, RunReviewRequested
 _EXPIRES = datetime(2026, 11, 6, 5, 12, tzinfo=UTC)
 _CASE = "month-end/2026-10"
 _PARKED = ("brackenfield: no payment method is on record: ask the customer for one, then run the month end again",)
-
-
 _TOTALS = (
     "EUR 98431.10 in 310 invoices; the period is 31.2 % above the previous one",
     "USD 412008.77 in 894 invoices; the period is 2.1 % below the previous one",
