@@ -54,11 +54,14 @@ from adapters.postgres.operators import Operators as OperatorBook
 from adapters.postgres.pace import ProviderPace
 from adapters.postgres.press import Press
 from adapters.postgres.reconciliation import PostgresReconciliations
+from adapters.postgres.restrictions import PostgresRestrictions
 from adapters.postgres.rollups import PostgresRollUps
 from adapters.postgres.run_reviews import PostgresRunReviews
+from adapters.postgres.running_usage import PostgresRunningUsage
 from adapters.postgres.stored_usage import StoredUsage
 from adapters.postgres.tenants import Tenants
 from adapters.postgres.ticket_notes import TicketNotes
+from adapters.postgres.usage_register import PostgresUsageRegister
 from adapters.stripe.invoices import StripeInvoices
 from adapters.stripe.provider import StripeProvider
 from adapters.stripe.rates import StripeRates
@@ -175,6 +178,9 @@ def ports_over(
         invoicing=vendors.invoicing,
         reconciliations=PostgresReconciliations(engine),
         corrections=PostgresCorrections(engine),
+        restrictions=PostgresRestrictions(engine),
+        running_usage=PostgresRunningUsage(engine),
+        usage_register=PostgresUsageRegister(engine),
     )
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from activities.access import Access
+from activities.access_ports import Restrictions, RunningUsages, UsageRegister
 from activities.approvals import Approvals
 from activities.clock import Now, wall_clock
 from activities.closing import ClosingDesk
@@ -48,7 +50,8 @@ from activities.reconciliation import Reconciliations
 from activities.reconciliation_ports import ReconciliationBook
 from activities.recovery_letters import RecoveryLetters
 from activities.usage import UsageChecks, UsageWatch
-from billing.policy.standard import USAGE_INTAKE
+from activities.usage_limits import UsageLimits
+from billing.policy.standard import LIMITS, USAGE_INTAKE
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,9 @@ class Ports:
     invoicing: InvoiceProvider
     reconciliations: ReconciliationBook
     corrections: CorrectionBook
+    restrictions: Restrictions
+    running_usage: RunningUsages
+    usage_register: UsageRegister
     now: Now = wall_clock
 
 
@@ -125,12 +131,29 @@ def activities(ports: Ports) -> dict[str, list[Activity]]:
     payments += [correcting.carry_out]
     usage = UsageChecks(ports.rollups, ports.usage, USAGE_INTAKE)
     bulk += [usage.bring_up_to_date, usage.validate]
+    access, limits = Access(ports.restrictions, ports.now), _limiting(ports)
+    on_cases += [access.restrict, access.lift, limits.tell]
+    bulk += [limits.check]
     return {
         ORDINARY: [*on_cases, *on_runs],
         PAYMENTS_LANE: payments,
         INVOICES_LANE: [pushing.push, comparing.void],
         BULK_LANE: bulk,
     }
+
+
+def _limiting(ports: Ports) -> UsageLimits:
+    letters = Letters(ports.postman, ports.effects, ports.operators, ports.now)
+    return UsageLimits(
+        ports.restrictions,
+        ports.running_usage,
+        ports.usage_register,
+        ports.holds,
+        letters,
+        RecoveryLetters(letters, ports.tenants),
+        LIMITS,
+        ports.now,
+    )
 
 
 def _correcting(ports: Ports) -> InvoiceCorrections:
