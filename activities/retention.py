@@ -40,7 +40,7 @@ class Retention:
     def plan(self, order: PurgeOrder) -> OpenedPurge:
         """Count what would go, under the policy in force; the same order again answers the same plan."""
         policy = self.policies.retention()
-        planned = self.book.plan(order, policy)
+        planned = self.book.plan(order, policy, activity.heartbeat)
         return OpenedPurge(plan=planned.plan.summary(), policy=policy)
 
     @activity.defn(name="propose_purge", no_thread_cancel_exception=True)
@@ -51,7 +51,7 @@ class Retention:
     @activity.defn(name="begin_purge", no_thread_cancel_exception=True)
     def begin(self, plan_id: str) -> None:
         """The last look before anything is gone; raises STALE_DECISION when the plan drifted."""
-        self.book.begin(plan_id)
+        self.book.begin(plan_id, activity.heartbeat)
 
     @activity.defn(name="carry_out_purge", no_thread_cancel_exception=True)
     def carry_out(self, step: PurgeStep) -> Progress:
@@ -62,7 +62,7 @@ class Retention:
     @activity.defn(name="certify_purge", no_thread_cancel_exception=True)
     def certify(self, plan_id: str) -> Certified:
         """Count again and print the certificate."""
-        return self.book.finish(plan_id)
+        return self.book.finish(plan_id, activity.heartbeat)
 
     @activity.defn(name="close_purge", no_thread_cancel_exception=True)
     def close(self, closing: ClosingPurge) -> None:

@@ -22,14 +22,14 @@ class DeletionQueue(Protocol):
 class RetentionBook(Protocol):
     """Plans of what may be deleted for good, and the one way to carry out one that people approved (P9)."""
 
-    def plan(self, order: PurgeOrder, policy: RetentionPolicy) -> PlanOnRecord:
+    def plan(self, order: PurgeOrder, policy: RetentionPolicy, heartbeat: Heartbeat) -> PlanOnRecord:
         """Count what would go and keep the plan; nothing is deleted. The same order again answers the first plan."""
 
     def propose(self, purge: Purge) -> str:
         """Freeze what a person confirmed, for another one to approve; answers its key. CONFLICT when somebody else has
         confirmed the plan before."""
 
-    def begin(self, plan_id: str) -> None:
+    def begin(self, plan_id: str, heartbeat: Heartbeat) -> None:
         """Check the approvals, plan once more and let the deletion begin; begun already, nothing. Raises NOT_APPROVED,
         and STALE_DECISION with what differs when the world is not the one that was planned for."""
 
@@ -37,7 +37,7 @@ class RetentionBook(Protocol):
         """Delete and redact at most `batches` times `batch` rows; called again it goes on. A hold on deletion that came in
         between stops what it covers."""
 
-    def finish(self, plan_id: str) -> Certified:
+    def finish(self, plan_id: str, heartbeat: Heartbeat) -> Certified:
         """Count again what was to go, print the certificate, and put both and a line in the decision log on record; a
         second call answers the first certificate. Raises CONFLICT while there is work left."""
 

@@ -32,6 +32,10 @@ MAY_VOID_INVOICES = (Role.FINANCE, Role.VP)
 # Who may order the correction of an issued invoice; another person approves it.
 MAY_CORRECT_INVOICES = (Role.AGENT, Role.LEAD, Role.FINANCE, Role.VP)
 
+# Who may confirm what is to be deleted for good; another person approves it (P9). And who lets a purge try again.
+MAY_CONFIRM_PURGES = (Role.FINANCE, Role.LEAD, Role.VP)
+MAY_REPAIR_PURGES = (Role.LEAD, Role.ENGINEERING, Role.VP)
+
 # Who asks when the runbook itself proposes; never an operator, so it can never be the approver.
 RUNBOOK = "runbook"
 

@@ -15,6 +15,7 @@ from billing.disputes import Category, Email, Line, Resolution, Severity
 from billing.money import Money
 from billing.overage_emails import OveragePayload
 from billing.recovery_emails import RecoveryPayload
+from billing.retention_emails import RetentionNotice
 
 
 class Delivery(StrEnum):
@@ -309,7 +310,8 @@ Payload = Annotated[
     | DuplicatesFound
     | ReconciliationNotFinished
     | RecoveryPayload
-    | OveragePayload,
+    | OveragePayload
+    | RetentionNotice,
     Field(discriminator="template"),
 ]
 

@@ -135,7 +135,7 @@ class PurgePlan(_Record):
             *([counted(len(self.tenants), "customer")] if self.tenants else []),
             *([f"{counted(len(self.months), 'month')} of raw data"] if self.months else []),
         ]
-        return f"{counted(self.total, 'row')}: {' and '.join(parts)}" if parts else "nothing to delete"
+        return f"{counted(self.total, 'row')} of {' and '.join(parts)}" if parts else "nothing to delete"
 
 
 def drift(planned: PurgePlan, now: PurgePlan) -> tuple[str, ...]:

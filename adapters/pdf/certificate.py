@@ -43,12 +43,12 @@ class _Column(NamedTuple):
 
 
 _COLUMNS = (
-    _Column("Customer", 0.0, 0.24),
-    _Column("Table", 0.24, 0.28),
-    _Column("What was done", 0.52, 0.16),
-    _Column("Planned", 0.68, 0.10, figure=True),
-    _Column("Gone", 0.78, 0.11, figure=True),
-    _Column("Left", 0.89, 0.11, figure=True),
+    _Column("Customer", 0.0, 0.23),
+    _Column("Table", 0.23, 0.25),
+    _Column("What was done", 0.48, 0.14),
+    _Column("Planned", 0.62, 0.14, figure=True),
+    _Column("Gone", 0.76, 0.14, figure=True),
+    _Column("Left", 0.90, 0.10, figure=True),
 )
 _VALUE = WIDTH * 0.24
 _AIR = 3.0

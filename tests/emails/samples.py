@@ -27,6 +27,7 @@ from tests.emails.correction_samples import correction_payloads
 from tests.emails.document_samples import document_payloads
 from tests.emails.reconciliation_samples import reconciliation_payloads
 from tests.emails.recovery_samples import recovery_payloads
+from tests.emails.retention_samples import retention_payloads
 from tests.emails.run_samples import run_payloads
 from tests.emails.usage_samples import usage_payloads
 
@@ -64,6 +65,7 @@ def payloads(currency: str) -> dict[str, Payload]:
         **reconciliation_payloads(),
         **usage_payloads(),
         **recovery_payloads(currency),
+        **retention_payloads(),
     }
 
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 
+from activities.ports import Heartbeat
+from adapters.postgres.engine import transaction
+from adapters.postgres.evidence.pulse import Pulse
+from adapters.postgres.exports.reading import PATIENCE
 from adapters.postgres.partitions import KEPT_IN_MONTHS
 from billing.policy.retention import RULES, Fate
 from billing.retention import PlanRow, PurgePlan, Spared
 
 # Counting whole months takes longer than any ordinary statement.
-_PATIENCE = text("select set_config('statement_timeout', '20min', true), set_config('jit', 'off', true)")
+_PATIENCE = text("select set_config('statement_timeout', :patience, true), set_config('jit', 'off', true)")
 
 _WAITING = text("""
     select tenant_id from deletion_candidates
@@ -57,9 +62,17 @@ class Present(NamedTuple):
     rows: int
 
 
-def plan(connection: Connection, as_of: datetime, usage_before: datetime, policy: str) -> PurgePlan:
+@contextmanager
+def patiently(engine: Engine, heartbeat: Heartbeat, doing: str) -> Iterator[tuple[Connection, Pulse]]:
+    """A transaction whose statements may take minutes, with a sign of life meanwhile."""
+    with Pulse(heartbeat) as pulse, transaction(engine) as connection:
+        pulse.note(doing)
+        connection.execute(_PATIENCE, {"patience": f"{PATIENCE.total_seconds():.0f}s"})
+        yield connection, pulse
+
+
+def plan(connection: Connection, pulse: Pulse, as_of: datetime, usage_before: datetime, policy: str) -> PurgePlan:
     """The plan as of a moment, in the order in which it would be carried out."""
-    connection.execute(_PATIENCE)
     waiting = list(connection.execute(_WAITING, {"as_of": as_of}).scalars())
     stopped: dict[str | None, str] = {}
     for tenant_id, why in connection.execute(_OBSTACLES, {"tenants": waiting}):
@@ -72,6 +85,7 @@ def plan(connection: Connection, as_of: datetime, usage_before: datetime, policy
         for one in present(connection, going)
     ]
     for month, kept in _months(connection, usage_before, everybody):
+        pulse.note(f"counting {month}")
         if isinstance(kept, str):
             spared[month] = kept
         else:

@@ -7,9 +7,11 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, func, insert, select, text, update
 
 from activities.clock import Now, wall_clock
+from activities.ports import Heartbeat
 from adapters.postgres.credit_limits import answers
 from adapters.postgres.effects import read_effect
 from adapters.postgres.engine import transaction
+from adapters.postgres.evidence.pulse import Pulse
 from adapters.postgres.retention import counting
 from adapters.postgres.tables import effects, retention_plans
 from billing.effects import EffectKind, EffectState
@@ -25,8 +27,8 @@ from billing.retention import (
     drift,
 )
 
-# One purge begins after the other; and the lock under which holds are placed, shared with whoever deletes.
-_BEGINNING, _PLACING_HOLDS = 7246115, 7246113
+# One purge begins after the other. Any number that no other advisory lock uses.
+_BEGINNING = 7246115
 _SHOWN = 5
 
 # An old document that has no parties of its own prints its customer's name from the account: the name is kept with it
@@ -58,13 +60,12 @@ class RetentionPlans:
         self._engine = engine
         self._now = now
 
-    def plan(self, order: PurgeOrder, policy: RetentionPolicy) -> PlanOnRecord:
-        """Raises CONFLICT when the plan's name is another's."""
-        with transaction(self._engine) as connection:
+    def plan(self, order: PurgeOrder, policy: RetentionPolicy, heartbeat: Heartbeat) -> PlanOnRecord:
+        with counting.patiently(self._engine, heartbeat, "counting what would go") as (connection, pulse):
             if known := self._find(connection, order.plan_id):
                 return known
             as_of = self._now()
-            made = counting.plan(connection, as_of, as_of - policy.usage_kept_for, policy.version)
+            made = counting.plan(connection, pulse, as_of, as_of - policy.usage_kept_for, policy.version)
             row = {
                 "plan_id": order.plan_id,
                 "plan": made.canonical(),
@@ -96,15 +97,14 @@ class RetentionPlans:
                 raise BillingFailure(FailureCode.CONFLICT, f"{purge.op_key} was confirmed by somebody else already")
         return purge.op_key
 
-    def begin(self, plan_id: str) -> None:
-        with transaction(self._engine) as connection:
+    def begin(self, plan_id: str, heartbeat: Heartbeat) -> None:
+        with counting.patiently(self._engine, heartbeat, "planning once more") as (connection, pulse):
             connection.execute(select(func.pg_advisory_xact_lock(_BEGINNING)))
-            connection.execute(select(func.pg_advisory_xact_lock_shared(_PLACING_HOLDS)))
             planned = _on_record(connection, plan_id)
             if planned.state is not PlanState.PLANNED:
                 return
             self._approved_by_people(connection, planned)
-            _still_true(connection, planned.plan)
+            _still_true(connection, pulse, planned.plan)
             connection.execute(_KEEP_NAMES, {"tenants": list(planned.plan.tenants)})
             connection.execute(select(func.begin_retention(plan_id)))
             confirmed = {"state": EffectState.CONFIRMED.value, "provider_id": plan_id}
@@ -141,9 +141,9 @@ class RetentionPlans:
             raise BillingFailure(FailureCode.NOT_APPROVED, f"{effect.op_key} still needs {missing} approvals")
 
 
-def _still_true(connection: Connection, planned: PurgePlan) -> None:
+def _still_true(connection: Connection, pulse: Pulse, planned: PurgePlan) -> None:
     """Plan once more as of the same moment; raises STALE_DECISION with what differs."""
-    now = counting.plan(connection, planned.as_of, planned.usage_before, planned.policy)
+    now = counting.plan(connection, pulse, planned.as_of, planned.usage_before, planned.policy)
     if now.sha256() == planned.sha256():
         return
     differences = drift(planned, now)

@@ -57,13 +57,13 @@ class PostgresRetention(RetentionPlans):
                 break
             if row.table_name == _WITH_FILES:
                 self._remove_files(row.tenant_id)
-            with transaction(self._engine) as connection:
+            doing = f"deleting {row.table_name} of {row.tenant_id or 'everybody'}"
+            with counting.patiently(self._engine, heartbeat, doing) as (connection, _):
                 connection.execute(select(func.carry_out_retention(plan_id, row.position, batch)))
-            heartbeat(f"{row.table_name} of {row.tenant_id or 'all'}")
         return self._progress(plan_id)
 
-    def finish(self, plan_id: str) -> Certified:
-        with transaction(self._engine) as connection:
+    def finish(self, plan_id: str, heartbeat: Heartbeat) -> Certified:
+        with counting.patiently(self._engine, heartbeat, "counting again") as (connection, _):
             planned = self._find(connection, plan_id)
             if planned is None or planned.state is PlanState.PLANNED:
                 raise BillingFailure(FailureCode.CONFLICT, f"plan {plan_id} was not carried out")
