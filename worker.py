@@ -29,6 +29,7 @@ from activities.invoice_push import PushedByEffects
 from activities.invoicing_ports import RollUps
 from activities.lanes import BULK_LANE, INVOICES_LANE, PAYMENTS_LANE, lane_queue
 from activities.letters import Letters
+from activities.payment_ports import Collector
 from activities.ports import PaymentProvider, Postman, TicketDesk
 from activities.push_ports import InvoiceProvider
 from adapters.calendars import PublicHolidays
@@ -53,6 +54,7 @@ from adapters.postgres.invoices import Invoices
 from adapters.postgres.operators import Operators as OperatorBook
 from adapters.postgres.pace import ProviderPace
 from adapters.postgres.press import Press
+from adapters.postgres.receivables import PostgresReceivables
 from adapters.postgres.reconciliation import PostgresReconciliations
 from adapters.postgres.restrictions import PostgresRestrictions
 from adapters.postgres.rollups import PostgresRollUps
@@ -63,6 +65,7 @@ from adapters.postgres.tenants import Tenants
 from adapters.postgres.ticket_notes import TicketNotes
 from adapters.postgres.usage_register import PostgresUsageRegister
 from adapters.stripe.invoices import StripeInvoices
+from adapters.stripe.payments import StripeCollector
 from adapters.stripe.provider import StripeProvider
 from adapters.stripe.rates import StripeRates
 from adapters.zendesk import ZendeskDesk
@@ -132,10 +135,11 @@ def _of_lanes(rates: StripeRates) -> dict[str, dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Vendors:
-    """What is outside the house: the payment provider with its two sides, the mail, the support desk."""
+    """What is outside the house: the payment provider with its three sides, the mail, the support desk."""
 
     provider: PaymentProvider
     invoicing: InvoiceProvider
+    collector: Collector
     postman: Postman
     tickets: TicketDesk | None = None
 
@@ -178,6 +182,8 @@ def ports_over(
         invoicing=vendors.invoicing,
         reconciliations=PostgresReconciliations(engine),
         corrections=PostgresCorrections(engine),
+        collector=vendors.collector,
+        receivables=PostgresReceivables(engine),
         restrictions=PostgresRestrictions(engine),
         running_usage=PostgresRunningUsage(engine),
         usage_register=PostgresUsageRegister(engine),
@@ -191,6 +197,7 @@ def ports_from(settings: Settings) -> Ports:
     vendors = Vendors(
         provider=_stripe(settings),
         invoicing=_stripe_invoices(settings, engine),
+        collector=_stripe_collector(settings),
         postman=_postman(settings, engine),
         tickets=_zendesk(settings, engine),
     )
@@ -220,6 +227,10 @@ def _stripe_invoices(settings: Settings, engine: Engine) -> InvoiceProvider:
     return StripeInvoices(
         _secret(settings.stripe_api_key), INVOICE_PUSH, settings.stripe_api_base, STRIPE_ANSWERS_WITHIN, pace
     )
+
+
+def _stripe_collector(settings: Settings) -> Collector:
+    return StripeCollector(_secret(settings.stripe_api_key), settings.stripe_api_base, timeout=STRIPE_ANSWERS_WITHIN)
 
 
 def _rates(settings: Settings) -> StripeRates:

@@ -30,6 +30,8 @@ from activities.lanes import BULK_LANE, INVOICES_LANE, PAYMENTS_LANE
 from activities.letters import Letters
 from activities.month_end import MonthEnds
 from activities.operators import Operators
+from activities.payment_ports import Collector, ReceivablesBook
+from activities.payments import Payments
 from activities.ports import (
     ApprovalDesk,
     CalendarSource,
@@ -82,6 +84,8 @@ class Ports:
     invoicing: InvoiceProvider
     reconciliations: ReconciliationBook
     corrections: CorrectionBook
+    collector: Collector
+    receivables: ReceivablesBook
     restrictions: Restrictions
     running_usage: RunningUsages
     usage_register: UsageRegister
@@ -128,7 +132,9 @@ def activities(ports: Ports) -> dict[str, list[Activity]]:
     telling = CorrectionLetters(letters, ports.tenants, ports.press)
     on_cases += [correcting.open, correcting.propose, correcting.close, telling.tell]
     on_cases += [RecoveryLetters(letters, ports.tenants).write]
-    payments += [correcting.carry_out]
+    collecting = _collecting(ports)
+    on_cases += [collecting.close]
+    payments += [correcting.carry_out, collecting.open, collecting.refresh, collecting.attempt, collecting.look_up]
     usage = UsageChecks(ports.rollups, ports.usage, USAGE_INTAKE)
     bulk += [usage.bring_up_to_date, usage.validate]
     access, limits = Access(ports.restrictions, ports.now), _limiting(ports)
@@ -152,6 +158,18 @@ def _limiting(ports: Ports) -> UsageLimits:
         letters,
         RecoveryLetters(letters, ports.tenants),
         LIMITS,
+        ports.now,
+    )
+
+
+def _collecting(ports: Ports) -> Payments:
+    return Payments(
+        ports.receivables,
+        ports.effects,
+        ports.collector,
+        ports.tenants,
+        ports.policies,
+        ports.holds,
         ports.now,
     )
 

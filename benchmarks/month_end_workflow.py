@@ -148,7 +148,7 @@ def _at_work(books: Books) -> Iterator[Contender]:
 async def _serve(books: Books, queue: str, ready: asyncio.Queue[Client], over: asyncio.Event) -> None:
     keys = [_KEYS[kind](name) for name, kind in attributes.ALL.items()]
     nobody: Any = None
-    vendors = Vendors(provider=nobody, invoicing=nobody, postman=nobody)
+    vendors = Vendors(provider=nobody, invoicing=nobody, collector=nobody, postman=nobody)
     ports = replace(
         ports_over(books.engine, Path(), vendors),
         policies=_Shelf(books.engine),

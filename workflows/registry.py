@@ -7,10 +7,11 @@ from workflows.dispute import Dispute
 from workflows.invoice_correction import InvoiceCorrection
 from workflows.month_end import MonthEnd
 from workflows.month_end_schedule import ScheduledMonthEnd
+from workflows.payment_retry import PaymentRetry
 from workflows.reconciliation import Reconciliation
 from workflows.reconciliation_schedule import ScheduledReconciliation
 from workflows.usage_validation import UsageValidation
 
-RUNBOOKS = [Dispute, MonthEnd, UsageValidation, Reconciliation, InvoiceCorrection]
+RUNBOOKS = [Dispute, MonthEnd, UsageValidation, Reconciliation, InvoiceCorrection, PaymentRetry]
 # What schedules start: these only start a runbook, under the name that its subject has.
 ON_SCHEDULE = [ScheduledMonthEnd, ScheduledReconciliation]

@@ -22,6 +22,7 @@ from adapters.mail.smtp import SmtpPostman
 from adapters.postgres.engine import open_engine
 from adapters.postgres.press import Press
 from adapters.stripe.invoices import StripeInvoices
+from adapters.stripe.payments import StripeCollector
 from adapters.stripe.provider import StripeProvider
 from adapters.stripe.rates import StripeRates
 from billing.policy.month_end import MonthEndPolicy
@@ -103,6 +104,7 @@ async def _work(surroundings: Surroundings, order: Kill | None) -> None:
     vendors = Vendors(
         provider=StripeProvider(API_KEY, surroundings.stripe),
         invoicing=StripeInvoices(API_KEY, INVOICE_PUSH, surroundings.stripe),
+        collector=StripeCollector(API_KEY, surroundings.stripe),
         postman=SmtpPostman(
             *surroundings.smtp, SENDER, documents=Press(engine, DocumentFiles(surroundings.evidence / "documents"))
         ),

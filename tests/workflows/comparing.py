@@ -22,6 +22,7 @@ from billing.emails import Payload
 from billing.reconciliation import Theirs
 from billing.reconciling import DuplicatesDecision, Ending, ReconciliationOrder, ReconciliationStory
 from tests.adapters.postgres.both_sides import BothSides
+from tests.fakes.collector import FakeCollector
 from tests.fakes.invoicing import FakeInvoicing
 from tests.fakes.postman import FakePostman
 from tests.fakes.provider import FakeProvider
@@ -110,7 +111,7 @@ async def a_comparing_desk(
     world = World(engine)
     world.found()
     postman, invoicing, queue = FakePostman(), provider or FakeInvoicing(), f"comparing-{uuid4().hex[:8]}"
-    vendors = Vendors(provider=FakeProvider(), invoicing=invoicing, postman=postman)
+    vendors = Vendors(provider=FakeProvider(), invoicing=invoicing, collector=FakeCollector(), postman=postman)
     ports = ports_over(engine, files, vendors)
     async with working(clock.client, queue, ports, rates=StripeRates(10_000)):
         yield ComparingDesk(clock, BothSides(engine), invoicing, postman, ports, queue, world.tokens)

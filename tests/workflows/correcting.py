@@ -30,6 +30,7 @@ from billing.invoice_corrections import CorrectionOrder, CorrectionStory, Deed, 
 from billing.invoices import Invoice
 from billing.money import Money
 from billing.month_end import Instruction
+from tests.fakes.collector import FakeCollector
 from tests.fakes.invoicing import FakeInvoicing
 from tests.fakes.postman import FakePostman
 from tests.fakes.provider import FakeProvider
@@ -173,7 +174,12 @@ async def a_correcting_desk(
     world.found()
     provider, postman = FakeProvider(), FakePostman()
     ports = replace(
-        ports_over(engine, files, Vendors(provider=provider, invoicing=FakeInvoicing(), postman=postman)), **replaced
+        ports_over(
+            engine,
+            files,
+            Vendors(provider=provider, invoicing=FakeInvoicing(), collector=FakeCollector(), postman=postman),
+        ),
+        **replaced,
     )
     queue = f"correcting-{uuid4().hex[:8]}"
     async with working(clock.client, queue, ports, rates=StripeRates(10_000)):

@@ -46,6 +46,7 @@ from billing.policy.standard import MONTH_END
 from billing.reconciliation import Theirs
 from billing.rollups import RollUpFinding
 from tests.adapters.postgres.billing_runs.world import USUAL, House
+from tests.fakes.collector import FakeCollector
 from tests.fakes.invoicing import FakeInvoicing
 from tests.fakes.postman import FakePostman
 from tests.fakes.provider import FakeProvider
@@ -274,7 +275,7 @@ async def a_billing_office(
     house = House(engine, policy)
     tokens = {operator_id: _hired(engine, operator_id, role) for operator_id, role in STAFF.items()}
     stripe, courier, postman, rollups = Account(), FakeCourier(house), FakePostman(), FakeRollUps()
-    vendors = Vendors(provider=FakeProvider(), invoicing=stripe, postman=postman)
+    vendors = Vendors(provider=FakeProvider(), invoicing=stripe, collector=FakeCollector(), postman=postman)
     fakes: dict[str, Any] = {
         "policies": Shelf(engine, policy),
         "rollups": rollups,

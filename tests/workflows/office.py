@@ -36,6 +36,7 @@ from billing.cases import (
 from billing.disputes import Category, Requester, Ticket
 from billing.money import Money
 from billing.tenants import Tenant
+from tests.fakes.collector import FakeCollector
 from tests.fakes.invoicing import FakeInvoicing
 from tests.fakes.postman import FakePostman
 from tests.fakes.provider import FakeProvider
@@ -163,7 +164,12 @@ async def an_office(engine: Engine, clock: CaseClock, evidence: Path, **replaced
     world.found()
     provider, postman = FakeProvider(), FakePostman()
     ports = replace(
-        ports_over(engine, evidence, Vendors(provider=provider, invoicing=FakeInvoicing(), postman=postman)), **replaced
+        ports_over(
+            engine,
+            evidence,
+            Vendors(provider=provider, invoicing=FakeInvoicing(), collector=FakeCollector(), postman=postman),
+        ),
+        **replaced,
     )
     queue = f"office-{uuid4().hex[:8]}"
     async with working(clock.client, queue, ports, rates=StripeRates(10_000)):

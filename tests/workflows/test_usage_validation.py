@@ -20,6 +20,7 @@ from billing.failures import BillingFailure, FailureCode
 from billing.usage_validation import Ending, ValidationOrder, ValidationStory
 from starters import usage
 from tests.adapters.postgres.usage_intake.collector import Collector, event
+from tests.fakes.collector import FakeCollector
 from tests.fakes.invoicing import FakeInvoicing
 from tests.fakes.postman import FakePostman
 from tests.fakes.provider import FakeProvider
@@ -79,7 +80,11 @@ def opens(temporal_environment: WorkflowEnvironment, engine: Engine, tmp_path: P
             connection.execute(text("delete from meters"))
         postman, queue = FakePostman(), f"watch-{uuid4().hex[:8]}"
         ports: Ports = replace(
-            ports_over(engine, tmp_path, Vendors(provider=FakeProvider(), invoicing=FakeInvoicing(), postman=postman)),
+            ports_over(
+                engine,
+                tmp_path,
+                Vendors(provider=FakeProvider(), invoicing=FakeInvoicing(), collector=FakeCollector(), postman=postman),
+            ),
             **replaced,
         )
         async with working(temporal_environment.client, queue, ports):

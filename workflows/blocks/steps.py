@@ -41,6 +41,13 @@ MONEY = Allowance(
     keep_trying=timedelta(minutes=30),
     lane=PAYMENTS_LANE,
 )
+# A charge: how the invoice stands is read before it and after it, with what was charged for it so far.
+CHARGE = Allowance(
+    one_try=timedelta(minutes=2),
+    spaced_at_most=timedelta(seconds=16),
+    keep_trying=timedelta(minutes=30),
+    lane=PAYMENTS_LANE,
+)
 # Mail: a letter that cannot leave for a day is told to people, the case goes on.
 LETTER = Allowance(one_try=timedelta(seconds=60), spaced_at_most=timedelta(seconds=60), keep_trying=timedelta(days=1))
 # Evidence of a million events; an attempt that shows no progress for a minute is dead.
