@@ -57,6 +57,7 @@ from adapters.postgres.press import Press
 from adapters.postgres.receivables import PostgresReceivables
 from adapters.postgres.reconciliation import PostgresReconciliations
 from adapters.postgres.restrictions import PostgresRestrictions
+from adapters.postgres.retention.purge import PostgresRetention
 from adapters.postgres.rollups import PostgresRollUps
 from adapters.postgres.run_reviews import PostgresRunReviews
 from adapters.postgres.running_usage import PostgresRunningUsage
@@ -157,6 +158,7 @@ def ports_over(
     `speed` divides policy durations, months end in `zone`."""
     policies = Policies(engine, speed, zone)
     effects, operators = Effects(engine, policies), OperatorBook(engine)
+    files = DocumentFiles(documents or evidence / "documents")
     return Ports(
         tenants=Tenants(engine),
         invoices=Invoices(engine),
@@ -177,11 +179,12 @@ def ports_over(
         usage=StoredUsage(engine),
         holds=PostgresHolds(engine),
         pushing=PushedByEffects(InvoicePushes(engine), effects, vendors.invoicing, wall_clock),
-        press=Press(engine, DocumentFiles(documents or evidence / "documents")),
+        press=Press(engine, files),
         courier=Courier(Deliveries(engine), Letters(vendors.postman, effects, operators, wall_clock)),
         invoicing=vendors.invoicing,
         reconciliations=PostgresReconciliations(engine),
         corrections=PostgresCorrections(engine),
+        retention=PostgresRetention(engine, evidence, files),
         collector=vendors.collector,
         receivables=PostgresReceivables(engine),
         restrictions=PostgresRestrictions(engine),

@@ -51,6 +51,8 @@ from activities.push_ports import InvoiceProvider
 from activities.reconciliation import Reconciliations
 from activities.reconciliation_ports import ReconciliationBook
 from activities.recovery_letters import RecoveryLetters
+from activities.retention import Retention
+from activities.retention_ports import RetentionBook
 from activities.usage import UsageChecks, UsageWatch
 from activities.usage_limits import UsageLimits
 from billing.policy.standard import LIMITS, USAGE_INTAKE
@@ -84,6 +86,7 @@ class Ports:
     invoicing: InvoiceProvider
     reconciliations: ReconciliationBook
     corrections: CorrectionBook
+    retention: RetentionBook
     collector: Collector
     receivables: ReceivablesBook
     restrictions: Restrictions
@@ -140,6 +143,9 @@ def activities(ports: Ports) -> dict[str, list[Activity]]:
     access, limits = Access(ports.restrictions, ports.now), _limiting(ports)
     on_cases += [access.restrict, access.lift, limits.tell]
     bulk += [limits.check]
+    purging = Retention(ports.retention, ports.policies)
+    on_runs += [purging.propose, purging.close]
+    bulk += [purging.plan, purging.begin, purging.carry_out, purging.certify]
     return {
         ORDINARY: [*on_cases, *on_runs],
         PAYMENTS_LANE: payments,

@@ -10,8 +10,10 @@ from workflows.month_end_schedule import ScheduledMonthEnd
 from workflows.payment_retry import PaymentRetry
 from workflows.reconciliation import Reconciliation
 from workflows.reconciliation_schedule import ScheduledReconciliation
+from workflows.retention import RetentionPurge
+from workflows.retention_schedule import ScheduledRetention
 from workflows.usage_validation import UsageValidation
 
-RUNBOOKS = [Dispute, MonthEnd, UsageValidation, Reconciliation, InvoiceCorrection, PaymentRetry]
+RUNBOOKS = [Dispute, MonthEnd, UsageValidation, Reconciliation, InvoiceCorrection, PaymentRetry, RetentionPurge]
 # What schedules start: these only start a runbook, under the name that its subject has.
-ON_SCHEDULE = [ScheduledMonthEnd, ScheduledReconciliation]
+ON_SCHEDULE = [ScheduledMonthEnd, ScheduledReconciliation, ScheduledRetention]
