@@ -433,8 +433,8 @@ def upgrade() -> None:
     ):
         op.execute(statement)
     _fill_scope()
-    op.execute(KINDS.format(**EFFECTS, changed="kinds || 'retention_purge'"))
-    op.execute(KINDS.format(**HOLDS, changed="kinds || 'deletion'"))
+    op.execute(KINDS.format(**EFFECTS, changed="array_append(kinds, 'retention_purge')"))
+    op.execute(KINDS.format(**HOLDS, changed="array_append(kinds, 'deletion')"))
     op.execute(NOT_FOR_EVERYBODY)
     op.execute(GRANTS)
 
