@@ -32,13 +32,14 @@ def may_send_at(
 
 def _within_budget(sent: Sequence[datetime], moment: datetime, policy: ContactPolicy) -> datetime:
     """The first moment at which neither the last mail nor the last few are too near."""
-    before = sorted(sent)
+    # In UTC: an hour later on a clock that is set back is two hours later.
+    before = sorted(one.astimezone(UTC) for one in sent)
     if before:
         moment = max(moment, before[-1] + policy.apart)
     if len(before) >= policy.at_most:
         # The oldest of the last `at_most` must have left the window by then.
         moment = max(moment, before[-policy.at_most] + policy.within)
-    return moment.astimezone(UTC)
+    return moment
 
 
 def _in_office_hours(moment: datetime, calendar: BusinessCalendar, policy: ContactPolicy) -> datetime:

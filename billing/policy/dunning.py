@@ -109,7 +109,7 @@ class ArrangementPolicy(BaseModel):
 
 class DunningPolicy(BaseModel):
     """Every number of the ladder. A rung's `least_stay` counts from the moment it was really entered, so that whoever was
-    late on our side does not take the customer's time; the grace's counts from the final warning.
+    late on our side does not take the customer's time; in grace it counts from the final warning when that comes later.
 
     `block_after` and `suspend_after` count from the end of grace, `kept_for` from the suspension. Debts for usage alone
     climb no higher than `usage_only_up_to`. `day` is how long a day takes, which the sandbox shortens with the rest.
@@ -137,6 +137,16 @@ class DunningPolicy(BaseModel):
         missing += [rung.value for rung in Rung if rung.next and rung not in self.least_stay]
         if missing:
             raise ValueError(f"nothing says how {', '.join(missing)} is chased")
+        return self
+
+    @model_validator(mode="after")
+    def _grace_has_room_for_the_retries(self) -> Self:
+        least = self.retried_for + self.least_stay[Rung.GRACE]
+        for tier, row in self.tiers.items():
+            if timedelta(0) < row.grace < least:
+                raise ValueError(
+                    f"the grace of {tier} ({row.grace}) is none, or at least {least}: retries and least stay"
+                )
         return self
 
     @model_validator(mode="after")
