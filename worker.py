@@ -43,6 +43,7 @@ from adapters.postgres.billing_runs import PostgresBillingRuns
 from adapters.postgres.cases import Cases
 from adapters.postgres.copied_rollups import CopiedRollUps
 from adapters.postgres.credits import Credits as CreditLedger
+from adapters.postgres.delinquencies import PostgresDelinquencies
 from adapters.postgres.deliveries import Deliveries
 from adapters.postgres.effects import Effects
 from adapters.postgres.engine import open_engine
@@ -57,6 +58,7 @@ from adapters.postgres.press import Press
 from adapters.postgres.receivables import PostgresReceivables
 from adapters.postgres.reconciliation import PostgresReconciliations
 from adapters.postgres.restrictions import PostgresRestrictions
+from adapters.postgres.retention.candidates import DeletionCandidates
 from adapters.postgres.retention.purge import PostgresRetention
 from adapters.postgres.rollups import PostgresRollUps
 from adapters.postgres.run_reviews import PostgresRunReviews
@@ -190,6 +192,8 @@ def ports_over(
         restrictions=PostgresRestrictions(engine),
         running_usage=PostgresRunningUsage(engine),
         usage_register=PostgresUsageRegister(engine),
+        delinquencies=PostgresDelinquencies(engine),
+        deletion=DeletionCandidates(engine),
     )
 
 

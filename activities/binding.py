@@ -11,6 +11,8 @@ from activities.clock import Now, wall_clock
 from activities.closing import ClosingDesk
 from activities.correction_letters import CorrectionLetters
 from activities.credits import Credits
+from activities.delinquency import Delinquencies
+from activities.delinquency_ports import DelinquencyBook
 from activities.documents import Documents
 from activities.intake import Intake
 from activities.investigation import Investigation
@@ -52,7 +54,7 @@ from activities.reconciliation import Reconciliations
 from activities.reconciliation_ports import ReconciliationBook
 from activities.recovery_letters import RecoveryLetters
 from activities.retention import Retention
-from activities.retention_ports import RetentionBook
+from activities.retention_ports import DeletionQueue, RetentionBook
 from activities.usage import UsageChecks, UsageWatch
 from activities.usage_limits import UsageLimits
 from billing.policy.standard import LIMITS, USAGE_INTAKE
@@ -92,6 +94,8 @@ class Ports:
     restrictions: Restrictions
     running_usage: RunningUsages
     usage_register: UsageRegister
+    delinquencies: DelinquencyBook
+    deletion: DeletionQueue
     now: Now = wall_clock
 
 
@@ -143,6 +147,18 @@ def activities(ports: Ports) -> dict[str, list[Activity]]:
     access, limits = Access(ports.restrictions, ports.now), _limiting(ports)
     on_cases += [access.restrict, access.lift, limits.tell]
     bulk += [limits.check]
+    recovering = _recovering(ports, letters)
+    on_cases += [
+        recovering.open,
+        recovering.look,
+        recovering.restore,
+        recovering.tell,
+        recovering.role_of,
+        recovering.arrange,
+        recovering.put_in_force,
+        recovering.settle,
+    ]
+    payments += [recovering.look, recovering.take]
     purging = Retention(ports.retention, ports.policies)
     on_runs += [purging.propose, purging.close]
     bulk += [purging.plan, purging.begin, purging.carry_out, purging.certify]
@@ -164,6 +180,22 @@ def _limiting(ports: Ports) -> UsageLimits:
         letters,
         RecoveryLetters(letters, ports.tenants),
         LIMITS,
+        ports.now,
+    )
+
+
+def _recovering(ports: Ports, letters: Letters) -> Delinquencies:
+    return Delinquencies(
+        ports.delinquencies,
+        ports.receivables,
+        _collecting(ports),
+        Access(ports.restrictions, ports.now),
+        RecoveryLetters(letters, ports.tenants),
+        ports.deletion,
+        ports.tenants,
+        ports.operators,
+        ports.policies,
+        ports.calendars,
         ports.now,
     )
 

@@ -1,15 +1,26 @@
 """The words of recovering a tenant's debts: what starts a case, what people may say to it, its endings, and its story."""
 
+from datetime import date
 from enum import StrEnum
+from typing import Annotated, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from billing.access import AccessStanding
+from billing.arrangements import Arrangement
 from billing.authority import Role
-from billing.cases import PendingApproval, StoryLine
+from billing.calendars import BusinessCalendar
+from billing.cases import OperatorId, PendingApproval, Reason, StoryLine
+from billing.corrections import sha256_of
+from billing.delinquency import Standing
+from billing.holds import HeldEffect
+from billing.invoice_corrections import InvoiceName
 from billing.money import Money
+from billing.payments import RetryPhase
+from billing.policy.bundle import Policy
 from billing.provider_events import News
 from billing.tenants import TenantId
+from billing.wording import counted, dated
 
 CASE = "delinquency"
 """The workflow type, and the beginning of each case's id: `delinquency/<tenant>`."""
@@ -19,6 +30,10 @@ HEARD, HOLDS_CHANGED, STORY = "heard", "holds_changed", "story"
 
 # Who may promise, extend, exempt and restore; beyond their authority another person approves it.
 MAY_ARRANGE = (Role.AGENT, Role.LEAD, Role.FINANCE, Role.VP, Role.ACCOUNT_MANAGER)
+
+
+# Holds on these stop the chase and its clocks: nobody is dunned who cannot pay, or whose service may not be touched.
+PAUSING = (HeldEffect.CHARGING, HeldEffect.SUSPENSION, HeldEffect.WRITES)
 
 
 class Ending(StrEnum):
@@ -55,6 +70,119 @@ class DelinquencyOrder(_Record):
     def workflow_id(self) -> str:
         """One case a tenant at a time; its episodes are counted inside (`delinquency/<tenant>/<episode>`)."""
         return f"{CASE}/{self.tenant_id}"
+
+
+class ArrangementOrder(BaseModel):
+    """What somebody wants to agree on: a promise and an exemption name their last day, an extension its days, money that
+    came another way its invoice and amount; a restoration nothing of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Arrangement
+    by: OperatorId
+    reason: Reason
+    until: date | None = None
+    days: Annotated[int, Field(ge=1, le=366)] | None = None
+    invoice: InvoiceName | None = None
+    amount: Money | None = None
+
+    @model_validator(mode="after")
+    def _says_what_its_kind_needs(self) -> Self:
+        needed = _NEEDS[self.kind]
+        for name in ("until", "days", "invoice", "amount"):
+            given = getattr(self, name) is not None
+            if given is not (name in needed):
+                article = "an" if self.kind.value[0] in "ae" else "a"
+                words = f"{article} {self.kind.replace('_', ' ')}"
+                raise ValueError(f"{name}: {words} needs it" if name in needed else f"{name}: leave it out of {words}")
+        return self
+
+
+_NEEDS: dict[Arrangement, tuple[str, ...]] = {
+    Arrangement.PROMISE: ("until",),
+    Arrangement.EXTENSION: ("days",),
+    Arrangement.EXEMPTION: ("until",),
+    Arrangement.MANUAL_PAYMENT: ("invoice", "amount"),
+    Arrangement.RESTORATION: (),
+}
+
+
+class ArrangementRequest(_Record):
+    """An arrangement as it is approved: frozen, approvals bind its SHA-256. `amount` is what is owed at that moment, or what
+    arrived another way. The key is `<case>/arrangement/<number>`."""
+
+    op_key: str
+    case_id: str
+    tenant_id: str
+    kind: Arrangement
+    amount: Money
+    until: date | None = None
+    days: int | None = None
+    invoice: str | None = None
+    reason: str
+    requested_by: str
+
+    def sha256(self) -> str:
+        """The hash an approval binds: over the canonical JSON of every field."""
+        return sha256_of(self.model_dump(mode="json"))
+
+    @property
+    def words(self) -> str:
+        """What is agreed on: `grace is extended by 5 days`."""
+        match self.kind:
+            case Arrangement.PROMISE if self.until:
+                return f"promised to pay by {dated(self.until)}"
+            case Arrangement.EXTENSION:
+                return f"grace is extended by {counted(self.days or 0, 'day')}"
+            case Arrangement.EXEMPTION if self.until:
+                return f"exempted until {dated(self.until)}"
+            case Arrangement.MANUAL_PAYMENT:
+                return f"{self.amount} of {self.invoice} was paid another way"
+            case _:
+                return "service is given back"
+
+
+class OpenedDelinquency(_Record):
+    """What opening a case read once and for all: its episode, the policy in force, and the tenant's working days."""
+
+    case_id: str
+    episode: int
+    opened_at: AwareDatetime
+    policy: Policy
+    calendar: BusinessCalendar
+
+
+class Chase(_Record):
+    """How one invoice is collected, as its `payment-retry` told last; `paused` says why nothing is tried."""
+
+    invoice_id: str
+    phase: RetryPhase = RetryPhase.RETRYING
+    next_at: AwareDatetime | None = None
+    paused: str | None = None
+
+    @property
+    def words(self) -> str:
+        """For lists: `retrying, next Tue 24 Nov 09:00 UTC`."""
+        if self.paused:
+            return f"rests: {self.paused}"
+        return f"{self.phase}, next {self.next_at:%a %d %b %H:%M} UTC" if self.next_at else self.phase.value
+
+
+class Carried(_Record):
+    """What a long case takes along into its next run."""
+
+    opened: OpenedDelinquency
+    standing: Standing
+    service: AccessStanding | None
+    chases: dict[str, Chase]
+    told_of: frozenset[str]
+    once_owed: frozenset[str]
+    knew_cancelled: bool
+    named: dict[str, int]
+    requests: int
+    promise_key: str
+    cards: tuple[str, ...]
+    timeline: tuple[StoryLine, ...]
 
 
 class DebtLine(_Record):

@@ -16,6 +16,7 @@ from adapters.postgres.billing_runs import PostgresBillingRuns
 from adapters.postgres.case_evidence import CaseEvidence
 from adapters.postgres.case_list import CaseList
 from adapters.postgres.decisions import DecisionLog
+from adapters.postgres.delinquencies import PostgresDelinquencies
 from adapters.postgres.engine import transaction
 from adapters.postgres.holds import PostgresHolds
 from adapters.postgres.invoice_corrections import PostgresCorrections
@@ -59,6 +60,7 @@ class Books:
     restrictions: PostgresRestrictions
     usage_register: PostgresUsageRegister
     provider_events: ProviderEvents
+    delinquencies: PostgresDelinquencies
 
     @classmethod
     def over(cls, engine: Engine, *, speed: int = 1, documents: Path = _DOCUMENTS) -> Self:
@@ -84,6 +86,7 @@ class Books:
             restrictions=PostgresRestrictions(engine),
             usage_register=PostgresUsageRegister(engine),
             provider_events=ProviderEvents(engine),
+            delinquencies=PostgresDelinquencies(engine),
         )
 
     def answer(self) -> bool:

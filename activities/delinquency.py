@@ -1,0 +1,238 @@
+"""The verbs of recovery: open a case, look at what is owed, take one step of the ladder, restore, arrange, close.
+
+Nothing is done to a customer on old news: a step reads the debts fresh at the provider first, and is left when they moved.
+"""
+
+from dataclasses import dataclass
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+from temporalio import activity
+
+from activities.access import Access
+from activities.clock import Now
+from activities.delinquency_ports import ArrangementRow, DelinquencyBook
+from activities.letters import Notice, Posted
+from activities.payment_ports import ReceivablesBook
+from activities.payments import Payments
+from activities.ports import CalendarSource, OperatorDirectory, PolicyShelf, TenantDirectory
+from activities.recovery_letters import LetterToTenant, RecoveryLetters
+from activities.retention_ports import DeletionQueue
+from billing.access import AccessStanding, LiftOrder, RestrictionOrder
+from billing.authority import Role
+from billing.delinquency import Debt, debts_of
+from billing.failures import BillingFailure, FailureCode
+from billing.holds import Hold
+from billing.payments import Receivable, RefreshOrder
+from billing.recovery import (
+    ArrangementRequest,
+    ArrangementState,
+    DelinquencyOrder,
+    OpenedDelinquency,
+    RecoveryStory,
+)
+from billing.tenants import Tenant
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Look(_Record):
+    """Look at a tenant's debts. `fresh`: at the provider, else as they were read last, which every event and every attempt
+    does anew. `since`: how far back a hold matters; `about`: invoices of ours that are looked at even when nothing is owed on
+    them any more."""
+
+    case_id: str
+    tenant_id: str
+    since: AwareDatetime
+    about: frozenset[str] = frozenset()
+    fresh: bool = False
+
+
+class Seen(_Record):
+    """The world as it was looked at. `receivables` are the invoices that are owed or were looked at, `holds` those that covered the
+    tenant. `cancelled`: it has no contract any more; `deletion_began`: its data is going."""
+
+    tenant: Tenant
+    receivables: tuple[Receivable, ...]
+    holds: tuple[Hold, ...]
+    service: AccessStanding
+    cancelled: bool
+    deletion_began: bool
+
+    @property
+    def debts(self) -> tuple[Debt, ...]:
+        """What is owed, oldest first."""
+        return debts_of(self.receivables)
+
+    @property
+    def held_by(self) -> tuple[Hold, ...]:
+        """The holds in force."""
+        return tuple(hold for hold in self.holds if hold.in_force)
+
+
+class LadderStep(_Record):
+    """One step as it was planned over `debts`; each part may be missing. `hand_over_since`: hand the tenant over to the
+    retention purge, whose time was over then."""
+
+    name: str
+    look: Look
+    debts: tuple[Debt, ...]
+    limit: RestrictionOrder | None = None
+    letter: LetterToTenant | None = None
+    notice: Notice | None = None
+    hand_over_since: AwareDatetime | None = None
+
+
+class StepTaken(_Record):
+    """`taken` False: the world has moved since it was planned, and nothing was done. `posted` None: the letter could not
+    leave yet, or there is none."""
+
+    seen: Seen
+    taken: bool
+    posted: Posted | None = None
+
+
+class Restoration(_Record):
+    """Give the service back; `spare`: the tenant was handed over to the purge."""
+
+    lift: LiftOrder
+    letter: LetterToTenant | None
+    spare: bool = False
+
+
+class Restored(_Record):
+    """The service as it is now; `posted` None: the letter could not leave yet, or there is none."""
+
+    service: AccessStanding
+    posted: Posted | None
+
+
+class Arranging(_Record):
+    """An arrangement to put on record, and the role of the second person who must agree; None: it counts at once."""
+
+    request: ArrangementRequest
+    approver: Role | None
+
+
+class Outcome(_Record):
+    """What became of an arrangement in the end."""
+
+    op_key: str
+    state: ArrangementState
+
+
+@dataclass(frozen=True)
+class Delinquencies:
+    """The verbs of a case; each may be repeated after a crash, and does nothing twice."""
+
+    book: DelinquencyBook
+    receivables: ReceivablesBook
+    payments: Payments
+    access: Access
+    letters: RecoveryLetters
+    purge: DeletionQueue
+    tenants: TenantDirectory
+    operators: OperatorDirectory
+    policies: PolicyShelf
+    calendars: CalendarSource
+    now: Now
+
+    @activity.defn(name="open_delinquency", no_thread_cancel_exception=True)
+    def open(self, order: DelinquencyOrder) -> OpenedDelinquency:
+        """Put the case on record, or find the tenant's open one."""
+        now = self.now()
+        episode = self.book.open(order.tenant_id, now)
+        tenant = self._tenant(order.tenant_id)
+        return OpenedDelinquency(
+            case_id=episode.case_id,
+            episode=episode.number,
+            opened_at=now,
+            policy=self.policies.in_force(tenant),
+            calendar=self.calendars.calendar(tenant, now),
+        )
+
+    @activity.defn(name="look_at_debts", no_thread_cancel_exception=True)
+    def look(self, look: Look) -> Seen:
+        """What is owed now, what stops the chase, and who the tenant is by now."""
+        if look.fresh:
+            self.payments.refresh(RefreshOrder(tenant_id=look.tenant_id))
+        now = self.now()
+        contested = self.book.contested(look.tenant_id)
+        mirror = self.receivables.of_tenant(look.tenant_id)
+        return Seen(
+            tenant=self._tenant(look.tenant_id),
+            receivables=tuple(
+                one.model_copy(update={"disputed": one.charged_back or one.invoice_id in contested})
+                for one in mirror
+                if one.is_debt or one.invoice_id in look.about
+            ),
+            holds=self.book.holds(look.tenant_id, look.since),
+            service=self.access.restrictions.standing(look.tenant_id),
+            cancelled=self.tenants.contract(look.tenant_id, now) is None,
+            deletion_began=self.book.deletion_began(look.tenant_id),
+        )
+
+    @activity.defn(name="take_delinquency_step", no_thread_cancel_exception=True)
+    def take(self, step: LadderStep) -> StepTaken:
+        """Do what was planned, if the debts read fresh are still those it was planned over and nothing holds it."""
+        seen = self.look(step.look)
+        if seen.debts != step.debts or seen.held_by:
+            return StepTaken(seen=seen, taken=False)
+        if step.limit:
+            seen = seen.model_copy(update={"service": self.access.restrict(step.limit)})
+        if seen.service.held:
+            return StepTaken(seen=seen, taken=False)
+        if step.hand_over_since:
+            self.purge.await_deletion(seen.tenant.tenant_id, step.hand_over_since, step.look.case_id)
+        return StepTaken(seen=seen, taken=True, posted=self._post(step.letter, step.notice))
+
+    @activity.defn(name="restore_service", no_thread_cancel_exception=True)
+    def restore(self, order: Restoration) -> Restored:
+        """Lift the limit of delinquency at once and fully (I10), and say so."""
+        if order.spare:
+            self.purge.spare(order.lift.tenant_id)
+        return Restored(service=self.access.lift(order.lift), posted=self._post(order.letter, None))
+
+    @activity.defn(name="tell_delinquency", no_thread_cancel_exception=True)
+    def tell(self, story: RecoveryStory) -> None:
+        """Put on record where the case stands, and in the end how it ended."""
+        if story.ending:
+            return self.book.close(story, self.now())
+        return self.book.tell(story, self.now())
+
+    @activity.defn(name="role_of_operator", no_thread_cancel_exception=True)
+    def role_of(self, operator_id: str) -> Role | None:
+        """What an operator is at the moment; None for nobody who is active."""
+        return self.operators.role_of(operator_id)
+
+    @activity.defn(name="arrange_recovery", no_thread_cancel_exception=True)
+    def arrange(self, asked: Arranging) -> ArrangementRow:
+        """Put an arrangement on record: in force, or frozen for the person who must approve it."""
+        return self.book.arrange(asked.request, (asked.approver,) if asked.approver else (), self.now())
+
+    @activity.defn(name="put_arrangement_in_force", no_thread_cancel_exception=True)
+    def put_in_force(self, op_key: str) -> ArrangementRow:
+        """Let an approved arrangement count. Raises NOT_APPROVED when it is not."""
+        return self.book.put_in_force(op_key, self.now())
+
+    @activity.defn(name="settle_arrangement", no_thread_cancel_exception=True)
+    def settle(self, outcome: Outcome) -> None:
+        """Note what became of it."""
+        self.book.settle(outcome.op_key, outcome.state, self.now())
+
+    def _post(self, letter: LetterToTenant | None, notice: Notice | None) -> Posted | None:
+        """Try once: mail that cannot leave now must hold nothing else up, and is sent beside the case then."""
+        try:
+            if letter:
+                return self.letters.write(letter)
+            return self.letters.letters.notify(notice) if notice else None
+        except BillingFailure as failure:
+            # The same letter left before with other figures: the step was taken up again after a crash.
+            return Posted.SENT if failure.code is FailureCode.CONFLICT else None
+
+    def _tenant(self, tenant_id: str) -> Tenant:
+        tenant = self.tenants.find(tenant_id)
+        if tenant is None:
+            raise BillingFailure(FailureCode.NOT_FOUND, f"tenant {tenant_id} is not in the books")
+        return tenant

@@ -1,0 +1,90 @@
+"""Collecting the invoices of a recovery: one `payment-retry` child for each, which rests while its chase must not go on."""
+
+from temporalio import workflow
+from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
+from temporalio.workflow import ParentClosePolicy
+
+from billing.delinquency import Debt
+from billing.payments import CARD_UPDATED, LOOK, OVER, PAUSE, PAYMENT_RETRY, RESUME, CardUpdated, Pause, RetryOrder
+from billing.recovery import Chase
+from workflows.delinquency_desk import DelinquencyDesk
+
+
+class DelinquencyCollecting(DelinquencyDesk):
+    """The children outlive a run of the case that is continued, so they are addressed by their names."""
+
+    async def collect(self) -> None:
+        """Have every debt collected, let rest what must rest, and let go what is settled."""
+        debts = {debt.invoice_id: debt for debt in self.stands.debts}
+        for invoice_id in [one for one in self.chases if one not in debts]:
+            await self._tell(invoice_id, OVER)
+            del self.chases[invoice_id]
+        for debt in debts.values():
+            await self._collect(debt, self._rests(debt))
+        await self._try_new_cards()
+
+    async def let_go(self) -> None:
+        """Nothing is collected any more."""
+        for invoice_id in list(self.chases):
+            await self._tell(invoice_id, OVER)
+            del self.chases[invoice_id]
+
+    async def _collect(self, debt: Debt, rests: str | None) -> None:
+        chase = self.chases.get(debt.invoice_id)
+        if chase is None and rests is None:
+            self.chases[debt.invoice_id] = Chase(invoice_id=debt.invoice_id)
+            await self._begin(debt)
+        elif chase is not None and chase.paused != rests:
+            self.chases[debt.invoice_id] = chase.model_copy(update={"paused": rests})
+            await self._tell(debt.invoice_id, PAUSE, Pause(why=rests)) if rests else await self._resume(debt)
+
+    async def _resume(self, debt: Debt) -> None:
+        await self._tell(debt.invoice_id, RESUME)
+
+    async def _begin(self, debt: Debt) -> None:
+        order = self._order(debt.invoice_id)
+        try:
+            await workflow.start_child_workflow(
+                PAYMENT_RETRY,
+                order,
+                id=order.workflow_id,
+                parent_close_policy=ParentClosePolicy.ABANDON,
+                static_summary=f"collect {debt.number}",
+            )
+        except WorkflowAlreadyStartedError:  # somebody had it charged by hand before the case began
+            await self._tell(debt.invoice_id, LOOK)
+
+    async def _try_new_cards(self) -> None:
+        """A new way to pay is tried at once with everything that may be charged."""
+        cards, self.cards = self.cards, []
+        for event_id in cards:
+            self.note("a new payment method: tried at once")
+            for chase in list(self.chases.values()):
+                if chase.paused is None:
+                    await self._tell(chase.invoice_id, CARD_UPDATED, CardUpdated(event_id=event_id))
+
+    def _rests(self, debt: Debt) -> str | None:
+        """Why nothing is tried on an invoice, in words."""
+        if self.seen and self.seen.held_by:
+            return self.seen.held_by[0].in_words()
+        if debt.disputed:
+            return "disputed"
+        if self.stands.promise:
+            return "a promise to pay"
+        return "exempted" if self.stands.exemption else None
+
+    def _order(self, invoice_id: str) -> RetryOrder:
+        return RetryOrder(
+            tenant_id=self.order.tenant_id,
+            invoice_id=invoice_id,
+            episode=self.case.episode,
+            case_id=self.case.case_id,
+        )
+
+    async def _tell(self, invoice_id: str, signal: str, *content: Pause | CardUpdated) -> None:
+        """One that has ended meanwhile has nothing left to hear."""
+        child = workflow.get_external_workflow_handle(self._order(invoice_id).workflow_id)
+        try:
+            await child.signal(signal, args=list(content))
+        except FailureError:
+            return

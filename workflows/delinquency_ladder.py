@@ -1,0 +1,215 @@
+"""Climbing and easing: what was seen moves the ladder, a step is taken only if the world is still the one it was planned in.
+
+Everything that a customer feels or reads on the way leaves from here.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from activities.access import Access
+from activities.delinquency import Delinquencies, LadderStep, Look, Restoration, Seen
+from activities.letters import Notice
+from activities.recovery_letters import LetterToTenant
+from billing import recovery_letters as letters
+from billing.access import Cause, LiftOrder, Restriction
+from billing.authority import Role
+from billing.contact_budget import may_send_at
+from billing.delinquency import Action, ActionKind, Standing
+from billing.emails import HandedOver, Payload
+from billing.ladder import contacted, opened, performed, restriction_of
+from billing.ladder_moves import anchored, changed_tier, interrupted, resumed, stopped
+from billing.recovery_letters import RestoredBecause
+from billing.recovery_steps import in_words, letter_of, limit_of, news_between, owed_by, owed_in_words
+from billing.rungs import Rung
+from workflows.blocks.records import noted
+from workflows.blocks.steps import MONEY, RECORD, step, words_of
+from workflows.blocks.waiting import wait_for
+from workflows.delinquency_arranging import DelinquencyArranging
+
+Done = TypeVar("Done")
+
+
+class DelinquencyLadder(DelinquencyArranging):
+    """What the procedure does between two waits."""
+
+    async def look(self, *, fresh: bool = False) -> None:
+        """Read the world, as the provider's events told of it or fresh at the provider, and move the ladder by it."""
+        self.stirred = False
+        order = self._look(fresh=fresh)
+        if fresh:
+            seen = await self.with_help(
+                lambda: step(Delinquencies.look, order, allowance=MONEY, summary="read the debts at the provider")
+            )
+        else:
+            seen = await self.with_help(lambda: noted(Delinquencies.look, order, summary="look at the debts"))
+        self._take_in(seen)
+
+    def _take_in(self, seen: Seen) -> None:
+        """Time that did not count, another tier, other debts."""
+        now, before = workflow.now(), self.standing
+        standing = before or opened(seen.tenant.tier, self.case.calendar, seen.debts, now, self.dunning)
+        standing = _with_holds(standing, seen, now)
+        standing = changed_tier(standing, seen.tenant.tier, now, self.dunning)
+        self.standing = anchored(standing, seen.debts, now, self.dunning)
+        for sentence in news_between(before, self.standing, cancelled=seen.cancelled, knew=self.knew_cancelled):
+            self.timeline.note(sentence)
+        self.seen, self.service, self.knew_cancelled = seen, seen.service, seen.cancelled
+        self.once_owed |= {debt.invoice_id for debt in seen.debts}
+        self.show()
+
+    async def ease(self) -> None:
+        """Give back at once what the ladder no longer takes: it was anchored anew, the grace extended, the tenant exempted."""
+        wanted, _ = restriction_of(self.stands.rung, self.dunning)
+        limit = self.limit
+        if limit is None or limit.restriction.strictness <= wanted.strictness:
+            return
+        if wanted is Restriction.NONE:
+            exempt = self.stands.exemption is not None
+            await self.give_back(RestoredBecause.EXEMPTED if exempt else RestoredBecause.DECIDED)
+            return
+        name = self.name_once("eased")
+        order = limit_of(self.stands.rung, self.order.tenant_id, self.case.case_id, name, self.stands, self.dunning)
+        self.service = await self.with_help(
+            lambda: step(Access.restrict, order, allowance=RECORD, summary="ease the limit on the service")
+        )
+        self.note(f"service eased: {self.service.in_words()}")
+
+    def announcement(self) -> datetime | None:
+        """When the customer is told of a payment that failed and that no letter named yet; the first time at once, then as
+        the contact budget allows. None when there is nothing to tell, or nothing may be chased."""
+        untold = [debt for debt in self.stands.chased if debt.invoice_id not in self.told_of]
+        if not untold or self.sees.held_by or self.stands.exemption:
+            return None
+        contact, first = self.dunning.contact, not self.told_of
+        return may_send_at(self.stands.contacts, workflow.now(), self.stands.calendar, contact, legally_required=first)
+
+    def announce_debts(self) -> None:
+        """Tell of them when it is time; the letter names every debt."""
+        at, now = self.announcement(), workflow.now()
+        if at is None or at > now:
+            return
+        owed = owed_by(self.order.tenant_id, self.stands)
+        retry_at = min((chase.next_at for chase in self.chases.values() if chase.next_at), default=None)
+        grace = self.dunning.days(self.dunning.tiers[self.stands.tier].grace + self.stands.grace_extra)
+        self.told_of |= {debt.invoice_id for debt in self.stands.chased}
+        self.standing = contacted(self.stands, now, self.dunning)
+        self.note(f"told that a payment failed, {owed_in_words(self.stands)} is owed")
+        self.write_to_tenant(self.name_once("payment-failed"), letters.payment_failed(owed, grace, retry_at))
+
+    async def climb(self, action: Action) -> None:
+        """Take a step that the customer feels or reads; left when the world has moved since it was planned."""
+        planned, words = self._planned(action), in_words(action, self.dunning)
+        taken = await self.with_help(lambda: step(Delinquencies.take, planned, allowance=MONEY, summary=words))
+        self._take_in(taken.seen)
+        if not taken.taken:
+            why = taken.seen.service.held or ("held" if taken.seen.held_by else "what is owed has changed")
+            self.note(f"left undone: {words}; {why}")
+            return
+        self.told_of |= {debt.invoice_id for debt in planned.debts if not debt.disputed}
+        self.has_done(action)
+        if taken.posted is None and planned.letter:
+            self.write_to_tenant(planned.letter.name, planned.letter.payload)
+        if taken.posted is None and planned.notice:
+            self.post(self.notify(planned.notice))
+
+    def has_done(self, action: Action) -> None:
+        """Put a step behind the case."""
+        self.standing = performed(self.stands, action, workflow.now(), self.dunning)
+        self.note(f"{in_words(action, self.dunning)}, {owed_in_words(self.stands)} is owed")
+
+    async def give_back(self, why: RestoredBecause) -> None:
+        """Lift every limit of recovery at once and say so."""
+        name = self.name_once("restored")
+        lift = LiftOrder(
+            tenant_id=self.order.tenant_id,
+            cause=Cause.DELINQUENCY,
+            reason=why.value,
+            case_id=self.case.case_id,
+            step=name,
+        )
+        letter = self._letter(name, letters.restored(self.order.tenant_id, why))
+        order = Restoration(lift=lift, letter=letter, spare=self.stands.rung is Rung.AWAITING_DELETION)
+        done = await self.with_help(
+            lambda: step(Delinquencies.restore, order, allowance=RECORD, summary="restore the service")
+        )
+        self.service = done.service
+        self.note(f"restored, {why}: {done.service.in_words()}")
+        if done.posted is None:
+            self.write_to_tenant(name, letter.payload)
+
+    async def put_on_record(self) -> None:
+        """What lists show of the case, here and in Temporal."""
+        self.show()
+        self.label()
+        await self.with_help(lambda: noted(Delinquencies.tell, self.story(), summary="put on record where it stands"))
+
+    async def with_help(self, attempt: Callable[[], Awaitable[Done]]) -> Done:
+        """Do a step; when it fails for good, hand it over and do it again once it is repaired: no case is ever lost."""
+        while True:
+            try:
+                return await attempt()
+            except ActivityError as error:
+                await self._hand_over(words_of(error))
+
+    async def _hand_over(self, what_happened: str) -> None:
+        self.repaired, self.needs_human = False, True
+        self.next_step = f"a person repairs: {what_happened}"
+        self.note(f"handed over to a person: {what_happened}")
+        self.label()
+        payload = HandedOver(
+            case_id=self.order.workflow_id,
+            step="recovery",
+            what_happened=what_happened,
+            what_to_do=f"Repair the cause, then: runbooks delinquency try-again {self.order.tenant_id}",
+        )
+        self.post(self.notify(self._notice(self.name_once("handed-over"), Role.FINANCE, payload)))
+        await wait_for(lambda: self.repaired)
+        self.needs_human = False
+
+    def _planned(self, action: Action) -> LadderStep:
+        """A step with everything that it needs; the letter is fixed here, so that the same step says the same again."""
+        payload = letter_of(action, self.sees.tenant, self.stands, self.dunning, workflow.now())
+        to_manager = action.kind is ActionKind.ACCOUNT_MANAGER
+        name, case_id = action.name, self.case.case_id
+        return LadderStep(
+            name=name,
+            look=self._look(fresh=True),
+            debts=self.stands.debts,
+            limit=action.rung and limit_of(action.rung, self.order.tenant_id, case_id, name, self.stands, self.dunning),
+            letter=self._letter(name, payload) if payload and not to_manager else None,
+            notice=self._notice(name, Role.ACCOUNT_MANAGER, payload) if payload and to_manager else None,
+            hand_over_since=action.at if action.kind is ActionKind.HAND_TO_PURGE else None,
+        )
+
+    def _look(self, *, fresh: bool) -> Look:
+        oldest = min((debt.since for debt in self.standing.debts), default=None) if self.standing else None
+        opened_at = self.case.opened_at
+        return Look(
+            case_id=self.case.case_id,
+            tenant_id=self.order.tenant_id,
+            since=min(oldest or opened_at, opened_at),
+            about=frozenset(self.once_owed),
+            fresh=fresh,
+        )
+
+    def _letter(self, name: str, payload: Payload) -> LetterToTenant:
+        return LetterToTenant(case_id=self.case.case_id, tenant_id=self.order.tenant_id, name=name, payload=payload)
+
+    def _notice(self, name: str, role: Role, payload: Payload) -> Notice:
+        case_id = self.opened.case_id if self.opened else self.order.workflow_id
+        return Notice(case_id=case_id, name=name, role=role, payload=payload)
+
+
+def _with_holds(standing: Standing, seen: Seen, now: datetime) -> Standing:
+    """Time under a hold does not count, from the moment it was placed to the moment the last one was released."""
+    released = [hold.released_at for hold in seen.holds if hold.released_at]
+    for hold in seen.holds:
+        if hold.released_at:
+            standing = interrupted(standing, hold.placed_at, hold.released_at)
+    if seen.held_by:
+        return stopped(standing, min(hold.placed_at for hold in seen.held_by))
+    return resumed(standing, max(released, default=now))
