@@ -88,7 +88,7 @@ def plan(connection: Connection, pulse: Pulse, as_of: datetime, usage_before: da
         pulse.note(f"counting {month}")
         if isinstance(kept, str):
             spared[month] = kept
-        else:
+        elif kept:
             rows.append(PlanRow(tenant_id=None, table=month, fate=Fate.DELETE, rows=kept))
     return PurgePlan(
         as_of=as_of,
@@ -110,7 +110,7 @@ def months_present(connection: Connection) -> set[str]:
 
 
 def _months(connection: Connection, before: datetime, everybody: str | None) -> Iterator[tuple[str, int | str]]:
-    """Each month that is over by `before`, with its rows or why it stays."""
+    """Each month that is over by `before`, with its rows or why it stays; an empty one is nobody's matter."""
     for month in sorted(months_present(connection)):
         end = _end_of(month)
         if end is None or end > before:
