@@ -18,7 +18,7 @@ from billing.wording import percent
 FULL, NOTHING = Decimal(1), Decimal(0)
 
 # Gateways show it to callers, so it says nothing that only we should know.
-WhyLimited = Annotated[str, KEPT, StringConstraints(strip_whitespace=True, min_length=1, max_length=400)]
+WhyLimited = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400), KEPT]
 Share = Annotated[Decimal, Field(ge=0, le=1, max_digits=5, decimal_places=4)]
 
 
