@@ -234,7 +234,7 @@ class _Turn:
         if isinstance(error, BillingFailure) and error.final:
             log.warning("event parked", event_id=event.event_id, type=event.type, why=error.for_us)
             return self._done(event, EventState.PARKED, tenant, error.for_us)
-        if not isinstance(error, BillingFailure):
+        if not isinstance(error, BillingFailure) and event.attempts == 0:
             log.error("event failed", event_id=event.event_id, type=event.type, exc_info=error)
         return self._again(event, _words(error), tenant)
 

@@ -104,7 +104,8 @@ def _id(about: Mapping[str, Any], name: str) -> str | None:
     value = about.get(name)
     if isinstance(value, dict):
         value = value.get("id")
-    return value if isinstance(value, str) and value else None
+    # Whatever else stands there is no id of Stripe's, and might be none that a database can be asked for.
+    return value if isinstance(value, str) and value.isascii() and value.isprintable() and value else None
 
 
 def _unreadable(event: ArrivedEvent, why: str) -> BillingFailure:

@@ -48,13 +48,16 @@ class EventfulStripe:
     paid_by: dict[str, tuple[str, ...]] = field(default_factory=dict)
     happened: list[ArrivedEvent] = field(default_factory=list)
     mirror: dict[str, Receivable] = field(default_factory=dict)
+    of_ours: dict[str, Stands] = field(default_factory=dict)
+    of_tenants: dict[str, list[str]] = field(default_factory=dict)
     readings: int = 0
     _numbers: Iterator[int] = field(default_factory=count)
 
     def bills(self, tenant_id: str, invoice_id: str, provider_invoice_id: str) -> Stands:
         """An open invoice, nobody told of it yet."""
         stands = Stands(provider_invoice_id, tenant_id, invoice_id)
-        self.invoices[provider_invoice_id] = stands
+        self.invoices[provider_invoice_id] = self.of_ours[invoice_id] = stands
+        self.of_tenants.setdefault(tenant_id, []).append(invoice_id)
         self.paid_by[f"pi_{provider_invoice_id}"] = (provider_invoice_id,)
         return stands
 
@@ -87,7 +90,7 @@ class EventfulStripe:
     # -- FreshReceivables and Debts ----------------------------------------------------------------------------------
 
     def refresh(self, order: RefreshOrder) -> tuple[Receivable, ...]:
-        wanted = [one for one in self.invoices.values() if one.invoice_id in order.invoice_ids]
+        wanted = [self.of_ours[one] for one in order.invoice_ids if one in self.of_ours]
         for one in wanted:
             self.hiccup(one.invoice_id)
             self.readings += 1
@@ -95,7 +98,7 @@ class EventfulStripe:
         return tuple(self.mirror[one.invoice_id] for one in wanted)
 
     def of_tenant(self, tenant_id: str) -> tuple[Receivable, ...]:
-        return tuple(one for one in self.mirror.values() if one.tenant_id == tenant_id)
+        return tuple(self.mirror[one] for one in self.of_tenants.get(tenant_id, ()) if one in self.mirror)
 
     def _as_it_stands(self, one: Stands) -> Receivable:
         return Receivable(
