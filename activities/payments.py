@@ -99,7 +99,8 @@ class Payments:
             return self._looked_up(row, effect) or self._sent_again(order, invoice, effect)
         reading = self._reading(invoice)
         if reason := self._objection(invoice, reading):
-            return reason if row is None else self.book.end(order.op_key, reason, self.now())
+            under_way = row is not None and row.ended_at is None
+            return self.book.end(order.op_key, reason, self.now()) if under_way else reason
         if other := self.book.begin(order, self.now()):
             settled = self.look_up(other.op_key)
             return barred(other) if settled.outcome is Outcome.UNKNOWN else self.attempt(order)

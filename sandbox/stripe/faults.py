@@ -33,6 +33,9 @@ class FaultKind(StrEnum):
     """429."""
     DECLINE = "decline"
     """402 with `decline_code`; a charge made on the way fails and stays on record."""
+    PROCESSING = "processing"
+    """A charge made on the way waits for its bank, which answers `seconds` later: yes, or unless `committed` a no with
+    `decline_code`."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from sandbox.stripe.idempotency import Call, IdempotencyKeys
 from sandbox.stripe.journal import Entry, Journal
 from sandbox.stripe.rate_limit import RateLimit
 from sandbox.stripe.routing import ROUTES, Route, Router
-from sandbox.stripe.state.account import Account, new_id
+from sandbox.stripe.state.account import Account, SlowBank, new_id
 from sandbox.stripe.state.store import Obj, Store
 
 log = logging.getLogger(__name__)
@@ -158,6 +158,8 @@ class Pipeline:
             raise _failure("before")
         if fault and fault.kind is FaultKind.DECLINE:
             account.forced_decline = fault.decline_code
+        if fault and fault.kind is FaultKind.PROCESSING:
+            account.slow_bank = SlowBank(round(fault.seconds), None if fault.committed else fault.decline_code)
         try:
             body = route.answer(account, params, **ids)
             if account.forced_decline:

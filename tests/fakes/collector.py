@@ -5,8 +5,9 @@
     bank.cards["acme"] = "insufficient_funds"     # what every charge of acme is answered; "paid" to begin with
     bank.next_answers.extend(["lost", "paid"])    # or what the next ones are, whoever's they are
 
-Answers: `paid`, `processing`, any decline code, `lost` (charged, the answer never arrives), `refused`, `busy`, `stored-500`
-(charged, and the key says 500 for ever), `stored-500-before` (the same, and nothing was charged). None in `cards`: no
+Answers: `paid`, `processing`, any decline code, `lost` (charged, the answer never arrives), `lost-before` (the request never
+arrived), `refused`, `busy`, `stored-500` (charged, and the key says 500 for ever), `stored-500-before` (the same, and nothing
+was charged). None in `cards`: no
 payment method. `charges` holds whatever money moved; `keys` every request.
 """
 
@@ -210,8 +211,9 @@ class FakeCollector:
         amount = one.remaining if wire.call == "pay_invoice" else wire.params["amount"]
         if answer == "refused" or (wire.call == "pay_invoice" and one.status is not InvoiceStatus.OPEN):
             raise BillingFailure(FailureCode.PROVIDER_REFUSED, "Stripe refused: the invoice is not open")
-        if answer == "stored-500-before":
-            self._answered[idempotency_key] = answer
+        if answer in ("stored-500-before", "lost-before"):
+            if answer == "stored-500-before":
+                self._answered[idempotency_key] = answer
             raise BillingFailure(FailureCode.OUTCOME_UNKNOWN, "it failed inside")
         charge = self._charged(wire, Money(minor=amount, currency=one.due.currency), str(answer))
         self._answered[idempotency_key] = "stored-500" if answer == "stored-500" else charge

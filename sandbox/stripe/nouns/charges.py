@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.stripe.cards import DECLINES, declined
+from sandbox.stripe.cards import DECLINES, TestCard, declined
 from sandbox.stripe.errors import CardError
 from sandbox.stripe.forms import Params
 from sandbox.stripe.lists import narrowed, page, search
@@ -15,6 +15,8 @@ from sandbox.stripe.state.account import Account, changed, merged_metadata, new_
 from sandbox.stripe.state.store import Obj
 
 URL = "/v1/charges"
+# What a bank that takes its time will say about a charge.
+_ANSWER = "_bank_answer"
 
 
 @route("GET", URL, f"{PAGING} created customer payment_intent")
@@ -50,15 +52,35 @@ def attempt(account: Account, intent: Obj, method: Obj, capture: bool) -> tuple[
     card = card_behind(account, method)
     decline = account.forced_decline or card.decline
     charge = _unsettled(account, intent, method)
+    if account.slow_bank is not None:
+        account.store.put({"id": charge["id"], "object": _ANSWER, "decline": account.slow_bank.decline})
+        account.emit("charge.pending", charge)
+        return charge, None
     if decline is not None:
-        _, message = DECLINES.get(decline, DECLINES["generic_decline"])
-        refusal = declined(decline, charge=charge["id"])
-        outcome = _outcome(decline, str(refusal.fields["advice_code"]))
-        code = refusal.fields["code"]
-        failed = account.save(charge, status="failed", failure_code=code, failure_message=message, outcome=outcome)
         account.forced_decline = None
-        account.emit("charge.failed", failed)
-        return failed, refusal
+        return _failed(account, charge, decline)
+    return _paid(account, charge, card, capture)
+
+
+def answered(account: Account, charge: Obj) -> tuple[Obj, CardError | None]:
+    """What a bank says that took its time."""
+    decline = account.store.get(_ANSWER, charge["id"])
+    if decline is not None and decline["decline"] is not None:
+        return _failed(account, charge, decline["decline"])
+    return _paid(account, charge, card_behind(account, account.find("payment_method", charge["payment_method"])), True)
+
+
+def _failed(account: Account, charge: Obj, decline: str) -> tuple[Obj, CardError]:
+    _, message = DECLINES.get(decline, DECLINES["generic_decline"])
+    refusal = declined(decline, charge=charge["id"])
+    outcome = _outcome(decline, str(refusal.fields["advice_code"]))
+    code = refusal.fields["code"]
+    failed = account.save(charge, status="failed", failure_code=code, failure_message=message, outcome=outcome)
+    account.emit("charge.failed", failed)
+    return failed, refusal
+
+
+def _paid(account: Account, charge: Obj, card: TestCard, capture: bool) -> tuple[Obj, None]:
     charge = account.save(charge, status="succeeded", paid=True, outcome=_outcome(None, None))
     if capture:
         charge = captured(account, charge, charge["amount"])

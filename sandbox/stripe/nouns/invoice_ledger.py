@@ -63,9 +63,14 @@ def collected(account: Account, intent: Obj) -> Obj | None:
     moments = {**payment["status_transitions"], "paid_at": account.now()}
     payment = account.save(payment, status="paid", amount_paid=intent["amount_received"], status_transitions=moments)
     account.emit("invoice_payment.paid", payment)
-    received = {"amount_paid": invoice["amount_paid"] + intent["amount_received"], "amount_remaining": 0}
+    left = max(0, invoice["amount_remaining"] - intent["amount_received"])
+    received = {"amount_paid": invoice["amount_paid"] + intent["amount_received"], "amount_remaining": left}
     tried = {"attempted": True, "attempt_count": invoice["attempt_count"] + 1}
-    return paid(account, account.save(invoice, **received, **tried))
+    after = account.save(invoice, **received, **tried)
+    if left:
+        account.emit("invoice.updated", after)
+        return after
+    return paid(account, after)
 
 
 def attempt_failed(account: Account, intent: Obj) -> Obj | None:

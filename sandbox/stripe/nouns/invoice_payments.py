@@ -5,7 +5,7 @@ from __future__ import annotations
 from sandbox.stripe.errors import not_imitated
 from sandbox.stripe.forms import Params
 from sandbox.stripe.lists import narrowed, page
-from sandbox.stripe.nouns import payment_intents
+from sandbox.stripe.nouns import invoice_ledger, payment_intents
 from sandbox.stripe.nouns.invoice_ledger import PURPOSE
 from sandbox.stripe.routing import PAGING, route
 from sandbox.stripe.state.account import Account, new_id
@@ -37,16 +37,29 @@ def awaited(account: Account, invoice: Obj) -> Obj:
     intent = payment_intents.opened(account, invoice["amount_due"], invoice["currency"], invoice["customer"])
     intent = account.save(intent, description=invoice["description"])
     account.emit("payment_intent.created", intent)
+    return _opened(account, invoice, intent, invoice["amount_due"], is_default=True)
+
+
+def attached(account: Account, invoice: Obj, intent: Obj) -> Obj:
+    """Count an intent that has succeeded towards an invoice, and return the invoice as it is then."""
+    _opened(account, invoice, intent, intent["amount_received"], is_default=False)
+    paid = invoice_ledger.collected(account, intent) or invoice
+    if paid["status"] == "paid":
+        give_up(account, paid, "abandoned")
+    return paid
+
+
+def _opened(account: Account, invoice: Obj, intent: Obj, requested: int, *, is_default: bool) -> Obj:
     payment = account.store.put(
         {
             "id": new_id("inpay"),
             "object": "invoice_payment",
             "amount_paid": None,
-            "amount_requested": invoice["amount_due"],
+            "amount_requested": requested,
             "created": account.now(),
             "currency": invoice["currency"],
             "invoice": invoice["id"],
-            "is_default": True,
+            "is_default": is_default,
             "livemode": False,
             "payment": {"payment_intent": intent["id"], "type": "payment_intent"},
             "status": "open",

@@ -123,12 +123,33 @@ def pay(account: Account, params: Params, invoice: str) -> Obj:
     intent = invoice_payments.open_intent(account, found)
     if intent is None:
         raise Refused("Nothing is left to be paid on this invoice.")
+    if intent["status"] == "processing":
+        message = f"This invoice's payment {intent['id']} is being processed, and nothing else can pay it meanwhile."
+        raise Refused(message, code="payment_intent_unexpected_state")
     try:
         settled = payment_intents.collect(account, intent, method)
     except CardError:
         invoice_ledger.attempt_failed(account, intent)
         raise
+    if settled["status"] == "processing":
+        return account.save(found, attempted=True, attempt_count=max(1, found["attempt_count"]))
     return invoice_ledger.collected(account, settled) or found
+
+
+@route("POST", URL + "/{invoice}/attach_payment", "payment_intent")
+def attach_payment(account: Account, params: Params, invoice: str) -> Obj:
+    """Count a payment that succeeded beside the invoice towards it; it may pay a part."""
+    found = account.find("invoice", invoice)
+    invoice_status.after(found, "pay")
+    if "payment_intent" not in params:
+        raise missing("payment_intent")
+    intent = account.find("payment_intent", params["payment_intent"], "payment_intent")
+    if intent["status"] != "succeeded" or intent["currency"] != found["currency"]:
+        message = f"The payment {intent['id']} has not succeeded, or is in another currency than the invoice."
+        raise InvalidParameter(message, param="payment_intent")
+    if intent["amount_received"] > found["amount_remaining"]:
+        raise InvalidParameter("The payment is larger than what remains of the invoice.", param="payment_intent")
+    return invoice_payments.attached(account, found, intent)
 
 
 @route("POST", URL + "/{invoice}/send")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
+from sandbox.stripe import appointments
 from sandbox.stripe.currencies import chargeable, checked
 from sandbox.stripe.errors import CardError, InvalidParameter, Refused, missing
 from sandbox.stripe.forms import Params
@@ -170,12 +171,34 @@ def collect(account: Account, intent: Obj, method: Obj) -> Obj:
     charge, refusal = charges.attempt(account, intent, method, capture=intent["capture_method"] != "manual")
     if refusal is not None:
         raise _declined(account, intent, method, charge, refusal)
+    if charge["status"] == "pending":
+        return _processing(account, intent, charge)
     if not charge["captured"]:
         held = {"amount_capturable": charge["amount"], "latest_charge": charge["id"]}
         waiting = account.save(intent, status="requires_capture", last_payment_error=None, **held)
         account.emit("payment_intent.amount_capturable_updated", waiting)
         return waiting
     return _succeeded(account, account.save(intent, latest_charge=charge["id"]), charge["amount"])
+
+
+@appointments.keeps("bank_answers")
+def bank_answers(account: Account, intent: str) -> None:
+    """A bank that took its time says what becomes of an intent's charge."""
+    found = account.find("payment_intent", intent)
+    charge, refusal = charges.answered(account, account.find("charge", found["latest_charge"]))
+    if refusal is None:
+        invoice_ledger.collected(account, _succeeded(account, found, charge["amount"]))
+        return
+    _declined(account, found, account.find("payment_method", charge["payment_method"]), charge, refusal)
+    invoice_ledger.attempt_failed(account, account.find("payment_intent", intent))
+
+
+def _processing(account: Account, intent: Obj, charge: Obj) -> Obj:
+    waiting = account.save(intent, status="processing", latest_charge=charge["id"], last_payment_error=None)
+    account.emit("payment_intent.processing", waiting)
+    if account.slow_bank is not None:
+        appointments.make(account, "bank_answers", intent["id"], account.slow_bank.after_seconds)
+    return waiting
 
 
 def _confirmed(account: Account, intent: Obj) -> Obj:

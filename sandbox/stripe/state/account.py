@@ -16,6 +16,14 @@ DELIVERY = "_delivery"
 _ALPHABET = string.ascii_letters + string.digits
 
 
+@dataclass(frozen=True)
+class SlowBank:
+    """A bank that answers `after_seconds`: yes, or with a decline code."""
+
+    after_seconds: int
+    decline: str | None
+
+
 @dataclass
 class Account:
     """One account during one request."""
@@ -28,6 +36,8 @@ class Account:
     """Where the simulator's own pages are, for links that Stripe's objects carry."""
     forced_decline: str | None = None
     """Decline code that the bank answers to the next charge of this request, as scripted by a fault."""
+    slow_bank: SlowBank | None = None
+    """How the bank answers the next charge of this request later, as scripted by a fault."""
 
     def now(self) -> int:
         """Seconds since the epoch on the simulator's clock."""

@@ -65,7 +65,8 @@ def changing_at(books: RealBooks, change: StatusChange, deaths: int = 0) -> Atte
 def test_the_table_knows_every_fault_of_the_simulator() -> None:
     kinds = {kind for kind, _ in FAULTS.values()}
 
-    assert kinds == set(FaultKind)
+    # A bank that takes its time is met by charges only: see test_collector_contract.
+    assert kinds == set(FaultKind) - {FaultKind.PROCESSING}
 
 
 @on_each_try
