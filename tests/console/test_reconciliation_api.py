@@ -52,7 +52,7 @@ class Counter:
 async def counter(engine: Engine, case_clock: CaseClock, tmp_path: Path) -> AsyncIterator[Counter]:
     async with a_comparing_desk(engine, case_clock, tmp_path) as desk:
         settings = Settings(task_queue=desk.queue, ticket_webhook_secret=SecretStr("a-secret"))
-        async with calling(CaseDesk(case_clock.client, Books.over(engine), settings, desk.tokens)) as caller:
+        async with calling(CaseDesk(case_clock.client, Books.over(engine), settings, desk.world.tokens)) as caller:
             yield Counter(desk, caller)
 
 
@@ -148,7 +148,7 @@ async def test_duplicates_are_voided_by_finance_once(counter: Counter) -> None:
     again = await counter.caller.asks("finance-1", "POST", path, json=WHY)
 
     assert (voided.status_code, voided.json()["message"]) == (200, "the duplicates are being voided")
-    assert set(counter.desk.provider.voided) == {"in_copy"}
+    assert set(counter.desk.invoicing.voided) == {"in_copy"}
     assert page["reconciliation"]["report"]["counts"] == [{"difference": "duplicate", "beyond": 1, "within": 0}]
     # Over by now: Temporal answers that it is closed or, as soon as it has put it away, that it is not there.
     assert again.status_code in (404, 409)

@@ -107,7 +107,7 @@ async def a_driven_dispute(
         async with calling(CaseDesk(clock.client, Books.over(engine), settings, tokens)) as caller:
             ticket = _ticket()
             handle = clock.client.get_workflow_handle(case_id(ticket["ticket_id"]))
-            case = CaseInHand(office, Opening(ticket=Ticket.model_validate(ticket)), handle)
+            case = CaseInHand(clock, handle, office, Opening(ticket=Ticket.model_validate(ticket)))
             traces = Traces(caller, office, stripe, mail, case, tokens)
             await _drive(traces, ticket)
             yield traces

@@ -55,7 +55,7 @@ async def test_where_both_agree_nobody_is_told(desk: ComparingDesk) -> None:
     desk.sides.both("acme")
     desk.sides.both("bolt", 7_00)
 
-    case = await desk.begins()
+    case = await desk.compares()
 
     assert await case.ending() is Ending.AGREED
     assert await case.timeline() == [
@@ -71,7 +71,7 @@ async def test_what_is_within_tolerance_is_on_record_and_nobodys_alarm(desk: Com
     desk.sides.invoice("acme", 1_005_00)
     desk.sides.both("bolt", status=PAID)
 
-    case = await desk.begins()
+    case = await desk.compares()
 
     assert await case.ending() is Ending.WITHIN_TOLERANCE
     assert recorded(desk) == 2
@@ -82,7 +82,7 @@ async def test_a_planted_difference_is_told_to_finance_and_engineering_with_its_
     desk.sides.both("acme")
     desk.sides.document("bolt", 860_50)
 
-    case = await desk.begins()
+    case = await desk.compares()
 
     assert await case.ending() is Ending.DIFFERENCES
     told = desk.told("reconciliation_differs")
@@ -96,7 +96,7 @@ async def test_a_planted_difference_is_told_to_finance_and_engineering_with_its_
 async def test_the_report_stays_when_the_runbook_is_over(desk: ComparingDesk) -> None:
     desk.sides.document("bolt", 860_50)
 
-    case = await desk.begins()
+    case = await desk.compares()
     await case.ending()
 
     row = desk.ports.reconciliations.find(case.order.reconciliation_id)
@@ -113,7 +113,7 @@ async def with_duplicates(desk: ComparingDesk, **order: object) -> Reconciliatio
     desk.sides.both("acme", 30_00)
     [first] = desk.sides.theirs
     desk.sides.theirs += [copied(first, "in_copy", number=None), copied(first, "in_draft", status=DRAFT, number=None)]
-    return await desk.begins(**order)
+    return await desk.compares(**order)
 
 
 async def test_duplicates_wait_for_a_person_and_are_voided_with_the_reason_given(desk: ComparingDesk) -> None:
@@ -126,7 +126,7 @@ async def test_duplicates_wait_for_a_person_and_are_voided_with_the_reason_given
     assert answer == "the duplicates are being voided"
     assert await case.ending() is Ending.DUPLICATES_VOIDED
     said = f"Made twice on 3 November. (finance-1, reconciliation {case.order.reconciliation_id})"
-    assert desk.provider.voided == {"in_copy": said, "in_draft": said}
+    assert desk.invoicing.voided == {"in_copy": said, "in_draft": said}
     letter = desk.told("duplicates_found")["finance-1"]
     assert isinstance(letter, DuplicatesFound)
     assert (letter.count, letter.reminder) == (2, 0)
@@ -138,11 +138,11 @@ async def test_what_is_found_again_is_voided_no_second_time(desk: ComparingDesk)
     await case.ending()
     desk.sides.ours.clear()
 
-    again = await desk.begins()
+    again = await desk.compares()
     await again.does(Reconciliation.void_duplicates, "vp-1", "Still there.")
 
     assert await again.ending() is Ending.DUPLICATES_VOIDED
-    assert all("finance-1" in reason for reason in desk.provider.voided.values())
+    assert all("finance-1" in reason for reason in desk.invoicing.voided.values())
 
 
 async def test_duplicates_may_be_left_as_they_are(desk: ComparingDesk) -> None:
@@ -151,7 +151,7 @@ async def test_duplicates_may_be_left_as_they_are(desk: ComparingDesk) -> None:
     await case.does(Reconciliation.leave_duplicates, "finance-1", "Agreed with the customer.")
 
     assert await case.ending() is Ending.DIFFERENCES
-    assert desk.provider.voided == {}
+    assert desk.invoicing.voided == {}
     assert "finance-1 leaves the duplicates: Agreed with the customer." in await case.timeline()
 
 
@@ -161,7 +161,7 @@ async def test_silence_leaves_duplicates_as_they_are_after_reminders(desk: Compa
     await case.days(RECONCILIATION.decide_within.days + 0.1)
 
     assert await case.ending() is Ending.DIFFERENCES
-    assert desk.provider.voided == {}
+    assert desk.invoicing.voided == {}
     reminders = [
         sent.letter.payload.reminder
         for sent in desk.postman.mailbox
@@ -193,17 +193,17 @@ async def test_nobody_decides_twice_or_about_what_does_not_exist(desk: Comparing
         codes.append(refused.value.code)
 
     assert codes == [FailureCode.CONFLICT, FailureCode.NOT_FOUND]
-    assert desk.provider.voided == {}
+    assert desk.invoicing.voided == {}
 
 
 async def test_what_cannot_be_voided_is_told_and_keeps_the_others_from_nothing(desk: ComparingDesk) -> None:
-    desk.provider.refused["in_copy"] = "Invoices with `paid` payments cannot be voided."
+    desk.invoicing.refused["in_copy"] = "Invoices with `paid` payments cannot be voided."
     case = await with_duplicates(desk)
 
     await case.does(Reconciliation.void_duplicates, "finance-1")
 
     assert await case.ending() is Ending.DUPLICATES_VOIDED
-    assert set(desk.provider.voided) == {"in_draft"}
+    assert set(desk.invoicing.voided) == {"in_draft"}
     assert "not voided: in_copy: Invoices with `paid` payments cannot be voided." in await case.timeline()
 
 
@@ -222,7 +222,7 @@ async def test_the_daily_one_leaves_a_period_alone_while_its_month_end_works(des
     with desk.sides.engine.begin() as connection:
         connection.execute(insert(billing_runs).values(_a_run()))
 
-    case = await desk.begins(requested_by=RUNBOOK, unless_working=True)
+    case = await desk.compares(requested_by=RUNBOOK, unless_working=True)
 
     assert await case.ending() is Ending.NOT_YET
     assert desk.ports.reconciliations.find(case.order.reconciliation_id) is None
@@ -237,7 +237,7 @@ async def test_a_list_that_cannot_be_read_is_told_to_engineering(
     engine: Engine, case_clock: CaseClock, tmp_path: Path
 ) -> None:
     async with a_comparing_desk(engine, case_clock, tmp_path, Unreadable()) as desk:
-        case = await desk.begins()
+        case = await desk.compares()
 
         assert await case.ending() is Ending.NOT_FINISHED
         letter = desk.told("reconciliation_not_finished")["engineering-1"]
@@ -269,7 +269,7 @@ async def test_a_reading_that_was_interrupted_goes_on_behind_its_last_page(
         for tenant in ("acme", "bolt", "crow"):
             desk.sides.both(tenant)
 
-        case = await desk.begins()
+        case = await desk.compares()
 
         assert await case.ending() is Ending.AGREED
         assert provider.asked == [None, f"in_{PERIOD}_acme"]

@@ -42,7 +42,7 @@ async def counter(
             "RUNBOOKS_TASK_QUEUE": desk.queue,
         }
         (tmp_path / "sandbox.json").write_text(json.dumps({"settings": found}))
-        (tmp_path / "operators.json").write_text(json.dumps(desk.tokens))
+        (tmp_path / "operators.json").write_text(json.dumps(desk.world.tokens))
         yield Counter(desk, tmp_path)
 
 
@@ -105,7 +105,7 @@ async def test_duplicates_are_looked_at_and_voided(counter: Counter) -> None:
     assert "lead-1 is lead and may not decide about duplicates" in refused.stderr
     assert "the duplicates are being voided" in voided.stdout
     await counter.desk.clock.client.get_workflow_handle(f"reconciliation/{name}").result()
-    assert set(counter.desk.provider.voided) == {"in_copy"}
+    assert set(counter.desk.invoicing.voided) == {"in_copy"}
 
 
 @pytest.mark.parametrize(
