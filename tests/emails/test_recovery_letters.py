@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from activities.letters import Letters, Posted
-from activities.ports import OperatorDirectory
+from activities.ports import OperatorDirectory, TenantDirectory
 from activities.recovery_letters import LetterToTenant, RecoveryLetters
 from adapters.mail.render import House, RenderedLetter, render
 from billing.emails import Payload
@@ -64,7 +64,7 @@ class Desk:
     def write(self, payload: Payload, name: str = "sample") -> Posted:
         letters = Letters(self.postman, self.effects, cast(OperatorDirectory, None), lambda: NOW)
         order = LetterToTenant(case_id="delinquency/muster/1", tenant_id="muster", name=name, payload=payload)
-        return RecoveryLetters(letters, self).write(order)
+        return RecoveryLetters(letters, cast(TenantDirectory, self)).write(order)
 
     @property
     def reached(self) -> list[str]:
