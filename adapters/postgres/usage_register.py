@@ -32,6 +32,11 @@ _ADD = text("""
     returning alert_id, tenant_id, kind, meter, period, mark
 """)
 
+_NEWEST_CAPS = text("""
+    select distinct on (meter) tenant_id, meter, cap, as_contracted, reason, by from usage_caps
+    where tenant_id = :tenant order by meter, cap_id desc
+""")
+
 
 class PostgresUsageRegister:
     """Satisfies `UsageRegister`."""
@@ -75,16 +80,9 @@ class PostgresUsageRegister:
             connection.execute(insert(usage_caps).values(order.model_dump() | {"at": now}))
 
     def caps(self, tenant_id: str) -> tuple[CapOrder, ...]:
-        newest = (
-            select(usage_caps)
-            .where(usage_caps.c.tenant_id == tenant_id)
-            .distinct(usage_caps.c.meter)
-            .order_by(usage_caps.c.meter, usage_caps.c.cap_id.desc())
-        )
         with transaction(self._engine) as connection:
-            rows = connection.execute(newest).mappings().all()
-        fields = CapOrder.model_fields
-        return tuple(CapOrder.model_validate({name: row[name] for name in fields}) for row in rows)
+            rows = connection.execute(_NEWEST_CAPS, {"tenant": tenant_id}).mappings()
+            return tuple(CapOrder.model_validate(dict(row)) for row in rows)
 
 
 def _key(alert: UsageAlert) -> tuple[Any, ...]:
