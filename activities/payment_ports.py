@@ -92,6 +92,9 @@ class ReceivablesBook(Protocol):
     def collectible(self, invoice_ids: Sequence[str]) -> tuple[CollectibleInvoice, ...]:
         """Those of the invoices that stand at the provider; any revision of a document names its first."""
 
+    def named(self, name: str) -> CollectibleInvoice | None:
+        """The one that people call so, by the id or number of any revision; None when none stands at the provider."""
+
     def unsettled(self, tenant_id: str) -> tuple[str, ...]:
         """The tenant's invoices whose mirror says that something remains, or that were pushed and never read."""
 
@@ -113,6 +116,9 @@ class ReceivablesBook(Protocol):
 
     def attempt(self, op_key: str) -> AttemptRow | None:
         """One attempt."""
+
+    def requested(self, invoice_id: str, request_key: str) -> AttemptRow | None:
+        """The attempt that somebody asked for under this key."""
 
     def attempts(self, invoice_id: str) -> tuple[AttemptRow, ...]:
         """Every attempt at an invoice, oldest first."""

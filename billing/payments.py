@@ -111,7 +111,8 @@ class RefreshOrder(_Record):
 
 
 class AttemptOrder(_Record):
-    """One attempt to collect one invoice; `number` counts per invoice and origin from 1, over all episodes."""
+    """One attempt to collect one invoice; `number` counts per invoice and origin from 1, over all episodes. `request_key`
+    is what whoever asked for it will repeat."""
 
     tenant_id: str
     invoice_id: str
@@ -120,6 +121,7 @@ class AttemptOrder(_Record):
     case_id: str
     requested_by: str
     reason: str = ""
+    request_key: str | None = None
 
     @property
     def op_key(self) -> str:
@@ -157,6 +159,7 @@ class AttemptRow(_Record):
     case_id: str
     requested_by: str
     reason: str
+    request_key: str | None = None
     began_at: AwareDatetime
     ended_at: AwareDatetime | None = None
     outcome: Outcome | None = None
@@ -170,7 +173,8 @@ class AttemptRow(_Record):
 class RetryOrder(_Record):
     """Collect one invoice, as the `payment-retry` child of the case `case_id` (`delinquency/<tenant>/<episode>`).
 
-    `alone`: nobody chases the debt; only what a person asks for is tried, and then it is over.
+    `alone`: nobody chases the debt; only what a person asks for is tried, and then it is over. `occasion` stands for the
+    episode then.
     """
 
     tenant_id: str
@@ -178,11 +182,12 @@ class RetryOrder(_Record):
     episode: int
     case_id: str
     alone: bool = False
+    occasion: str = ""
 
     @property
     def workflow_id(self) -> str:
         """`payment-retry/<invoice>/<episode>`."""
-        return f"{PAYMENT_RETRY}/{self.invoice_id}/{self.episode}"
+        return f"{PAYMENT_RETRY}/{self.invoice_id}/{self.occasion or self.episode}"
 
 
 class Pause(_Message):
@@ -199,10 +204,11 @@ class CardUpdated(_Message):
 
 
 class ManualAttempt(_Message):
-    """An operator has it charged now; it moves no schedule."""
+    """An operator has it charged now; it moves no schedule. The same `request_key` again asks for nothing new."""
 
     by: OperatorId
     reason: Reason
+    request_key: str | None = None
 
 
 class AttemptTold(_Record):

@@ -11,8 +11,9 @@ from enum import StrEnum
 
 from adapters.operator_keys import operator_of, public_key_of
 from adapters.postgres.operators import Operator, Operators
-from billing.authority import MAY_CORRECT_INVOICES, MAY_RUN_MONTH_END, MAY_VOID_INVOICES, Role
+from billing.authority import MAY_CONFIRM_PURGES, MAY_CORRECT_INVOICES, MAY_RUN_MONTH_END, MAY_VOID_INVOICES, Role
 from billing.holds import MAY_HOLD
+from billing.payments import MAY_CHARGE
 
 
 class Deed(StrEnum):
@@ -31,11 +32,14 @@ class Deed(StrEnum):
     RECONCILE = "compare the books with the provider's"
     VOID_DUPLICATES = "decide about duplicates"
     CORRECT = "correct issued invoices"
+    CHARGE = "charge a customer"
     KEEP_CUSTOMERS = "change what is on record of customers"
     AGREE = "put contracts on record"
     INVITE = "give a customer a link into the portal"
     LIMIT_ACCESS = "limit a customer's service or lift a limit"
     CAP_USAGE = "set a customer's caps"
+    PLAN_PURGE = "plan what is to be deleted for good"
+    CONFIRM_PURGE = "confirm what is to be deleted for good"
 
 
 _EVERYONE = frozenset(Role)
@@ -56,10 +60,13 @@ ROLES_FOR: Mapping[Deed, frozenset[Role]] = {
     Deed.RECONCILE: frozenset({Role.FINANCE, Role.ENGINEERING, Role.LEAD, Role.VP}),
     Deed.VOID_DUPLICATES: frozenset(MAY_VOID_INVOICES),
     Deed.CORRECT: frozenset(MAY_CORRECT_INVOICES),
+    Deed.CHARGE: frozenset(MAY_CHARGE),
     Deed.KEEP_CUSTOMERS: _IN_CHARGE | {Role.FINANCE, Role.ACCOUNT_MANAGER},
     Deed.AGREE: frozenset({Role.FINANCE, Role.VP}),
     Deed.LIMIT_ACCESS: _IN_CHARGE | {Role.ENGINEERING, Role.FINANCE},
     Deed.CAP_USAGE: _IN_CHARGE | {Role.FINANCE, Role.ACCOUNT_MANAGER},
+    Deed.PLAN_PURGE: frozenset(MAY_CONFIRM_PURGES) | {Role.ENGINEERING},
+    Deed.CONFIRM_PURGE: frozenset(MAY_CONFIRM_PURGES),
     Deed.INVITE: frozenset({Role.LEAD, Role.AGENT, Role.ACCOUNT_MANAGER}),
 }
 

@@ -125,15 +125,15 @@ class PaymentRetry(PaymentRetryDesk):
     async def _charge(self, origin: Origin, asked: Asked | None = None) -> None:
         """One attempt, until it is known what became of it."""
         number = self.tried.get(origin, 0) + 1
-        by, reason = (asked.attempt.by, asked.attempt.reason) if asked else (RUNBOOK, "")
         order = AttemptOrder(
             tenant_id=self.order.tenant_id,
             invoice_id=self.order.invoice_id,
             origin=origin,
             number=number,
             case_id=self.order.case_id,
-            requested_by=by,
-            reason=reason,
+            requested_by=asked.attempt.by if asked else RUNBOOK,
+            reason=asked.attempt.reason if asked else "",
+            request_key=asked.attempt.request_key if asked else None,
         )
         result = await self._attempt(order)
         if asked:

@@ -67,6 +67,14 @@ class PaymentAttempts:
         with transaction(self._engine) as connection:
             return _read(connection, op_key)
 
+    def requested(self, invoice_id: str, request_key: str) -> AttemptRow | None:
+        asked = select(payment_attempts).where(
+            payment_attempts.c.invoice_id == invoice_id, payment_attempts.c.request_key == request_key
+        )
+        with transaction(self._engine) as connection:
+            row = connection.execute(asked).one_or_none()
+        return None if row is None else _row(row)
+
     def attempts(self, invoice_id: str) -> tuple[AttemptRow, ...]:
         of_invoice = select(payment_attempts).where(payment_attempts.c.invoice_id == invoice_id)
         ordered = of_invoice.order_by(payment_attempts.c.began_at, payment_attempts.c.op_key)
@@ -99,7 +107,7 @@ def _under_way(connection: Connection, invoice_id: str) -> AttemptRow | None:
 
 
 def _begun_again(connection: Connection, order: AttemptOrder) -> None:
-    who = {"case_id": order.case_id, "requested_by": order.requested_by, "reason": order.reason}
+    who = order.model_dump(include={"case_id", "requested_by", "reason", "request_key"})
     _changed(connection, order.op_key, ended_at=None, outcome=None, words="", **who)
 
 

@@ -70,6 +70,11 @@ class PostgresReceivables(PaymentAttempts):
             rows = connection.execute(_COLLECTIBLE, {"invoice_ids": list(invoice_ids)})
             return tuple(CollectibleInvoice.model_validate(row._asdict()) for row in rows)
 
+    def named(self, name: str) -> CollectibleInvoice | None:
+        with transaction(self._engine) as connection:
+            invoice_id = first_revision(connection, name)
+        return next(iter(self.collectible((invoice_id,))), None)
+
     def unsettled(self, tenant_id: str) -> tuple[str, ...]:
         with transaction(self._engine) as connection:
             return tuple(connection.execute(_UNSETTLED, {"tenant_id": tenant_id}).scalars())

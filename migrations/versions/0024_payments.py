@@ -49,6 +49,7 @@ ATTEMPTS = r"""
         case_id text not null,
         requested_by text not null,
         reason text not null,
+        request_key text,
         began_at timestamptz not null,
         ended_at timestamptz,
         outcome text,
@@ -73,6 +74,8 @@ ATTEMPTS = r"""
             (ended_at is null) = (outcome is null or outcome = 'unknown')
         )
     );
+    create unique index uq_payment_attempts_request on payment_attempts (invoice_id, request_key)
+        where request_key is not null;
     create unique index uq_payment_attempts_under_way on payment_attempts (invoice_id) where ended_at is null;
     create index ix_payment_attempts_tenant_id on payment_attempts (tenant_id)
 """

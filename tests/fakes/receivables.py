@@ -28,6 +28,14 @@ class FakeReceivables:
     def collectible(self, invoice_ids: Sequence[str]) -> tuple[CollectibleInvoice, ...]:
         return tuple(self._collectible(one) for one in sorted(invoice_ids) if one in self.collector.billed)
 
+    def named(self, name: str) -> CollectibleInvoice | None:
+        called = [
+            one.invoice
+            for one in self.collector.billed.values()
+            if name in (one.invoice.invoice_id, one.invoice.number)
+        ]
+        return self._collectible(called[0].invoice_id) if called else None
+
     def unsettled(self, tenant_id: str) -> tuple[str, ...]:
         of_tenant = [one.invoice for one in self.collector.billed.values() if one.invoice.tenant_id == tenant_id]
         return tuple(sorted(one.invoice_id for one in of_tenant if self._may_be_owed(one.invoice_id)))
@@ -75,6 +83,9 @@ class FakeReceivables:
 
     def attempt(self, op_key: str) -> AttemptRow | None:
         return self.rows.get(op_key)
+
+    def requested(self, invoice_id: str, request_key: str) -> AttemptRow | None:
+        return next((row for row in self._of(invoice_id) if row.request_key == request_key), None)
 
     def attempts(self, invoice_id: str) -> tuple[AttemptRow, ...]:
         return tuple(sorted(self._of(invoice_id), key=lambda row: (row.began_at, row.op_key)))
