@@ -10,7 +10,19 @@ from temporalio.client import Client
 
 from activities.clock import wall_clock
 from adapters.postgres.books import Books
-from console import approvals, cases, corrections, health, holds, invoices, month_end, reconciliation, usage, webhooks
+from console import (
+    approvals,
+    cases,
+    corrections,
+    health,
+    holds,
+    invoices,
+    month_end,
+    payments,
+    reconciliation,
+    usage,
+    webhooks,
+)
 from console.bodies import BoundBodies
 from console.desk import Desk
 from console.errors import REFUSALS, explain_errors
@@ -40,7 +52,19 @@ def create_app(
     app.add_middleware(BoundBodies)
     app.add_middleware(CountRequests, metrics=metrics)
     app.include_router(health.router)
-    for part in (webhooks, approvals, cases, month_end, reconciliation, holds, corrections, invoices, usage, links):
+    for part in (
+        webhooks,
+        approvals,
+        cases,
+        month_end,
+        reconciliation,
+        holds,
+        corrections,
+        invoices,
+        payments,
+        usage,
+        links,
+    ):
         app.include_router(part.router, responses=REFUSALS)
     publish_reference(app)
     app.mount("/portal", portal_app(desk))

@@ -25,6 +25,7 @@ from adapters.postgres.invoices import Invoices
 from adapters.postgres.operators import Operators
 from adapters.postgres.press import Press
 from adapters.postgres.provider_events import ProviderEvents
+from adapters.postgres.receivables import PostgresReceivables
 from adapters.postgres.reconciliation import PostgresReconciliations
 from adapters.postgres.restrictions import PostgresRestrictions
 from adapters.postgres.sent_mail import SentMail
@@ -57,6 +58,7 @@ class Books:
     press: Press
     reconciliations: PostgresReconciliations
     corrections: PostgresCorrections
+    receivables: PostgresReceivables
     restrictions: PostgresRestrictions
     usage_register: PostgresUsageRegister
     provider_events: ProviderEvents
@@ -83,6 +85,7 @@ class Books:
             press=Press(engine, DocumentFiles(documents)),
             reconciliations=PostgresReconciliations(engine),
             corrections=PostgresCorrections(engine),
+            receivables=PostgresReceivables(engine),
             restrictions=PostgresRestrictions(engine),
             usage_register=PostgresUsageRegister(engine),
             provider_events=ProviderEvents(engine),

@@ -21,6 +21,7 @@ from starters.cli import (
     mail,
     month_end,
     operators,
+    payments,
     portal,
     reconciliation,
     sandbox,
@@ -54,6 +55,7 @@ app.add_typer(customers.app, name="customer")
 app.add_typer(contracts.app, name="contract")
 app.add_typer(holds.app, name="holds")
 app.add_typer(access.app, name="access")
+app.add_typer(payments.app, name="payments")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(usage.app, name="usage")
 app.add_typer(approvals.app, name="approvals")
