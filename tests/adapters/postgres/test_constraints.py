@@ -93,9 +93,17 @@ BROKEN = [
 ]  # fmt: skip
 
 
+# What the story of the fixture does not come by: a day of usage, and a credit that an invoice has used up.
+SEED = (
+    "insert into usage_daily values ('acme', 'api_calls', '2026-10-02', 5, 2, '2026-10-02', '2026-10-03', now())",
+    "insert into credit_applications (credit_id, invoice_id, amount_minor) select credit_id, invoice_id, 100 from credits",
+)
+
+
 @pytest.fixture(scope="module")
 def full_database(postgres_server: PostgresServer, database_maker: Callable[[str], None]) -> Iterator[str]:
-    """One credited case, one waiting for approval, one recorded letter; every attempt on it is rolled back."""
+    """One credited case, one waiting for approval, one recorded letter, a day of usage and a credit that was used up; every
+    attempt on it is rolled back."""
     database_maker("rules")
     engine = open_engine(postgres_server.url("rules"))
     company = found(engine)
@@ -103,6 +111,9 @@ def full_database(postgres_server: PostgresServer, database_maker: Callable[[str
     company.ask(company.propose("400.00", ticket_id="T-2", path=(Role.LEAD,)))
     company.effects.record(letter_intent(letter()))
     engine.dispose()
+    with psycopg.connect(postgres_server.url("rules")) as session:
+        for row in SEED:
+            session.execute(row)
     yield postgres_server.url("rules")
     with psycopg.connect(postgres_server.url(), autocommit=True) as admin:
         admin.execute("drop database rules with (force)")
@@ -128,8 +139,10 @@ def test_a_rule_cannot_be_broken_by_hand(full_database: str, statement: str, rul
 )
 def test_what_may_change_can_be_changed(full_database: str, allowed: str) -> None:
     with psycopg.connect(full_database) as session:
-        session.execute(allowed)
+        changed = session.execute(allowed).rowcount
         session.rollback()
+
+    assert changed > 0
 
 
 @pytest.mark.parametrize(
