@@ -28,13 +28,12 @@ from billing.cases import (
     SignedDecision,
     Stage,
     TryAgain,
-    Verdict,
     Withdrawal,
 )
 from billing.corrections import CreditReceipt
 from billing.disputes import case_id
 from billing.failures import FailureCode
-from workflows.blocks.approval import ApprovalGate
+from workflows.blocks.approval import ApprovalGate, answered
 from workflows.blocks.attempts import Attempts
 from workflows.blocks.case import Case
 from workflows.blocks.clock import SlaClocks
@@ -43,7 +42,6 @@ from workflows.blocks.steps import RECORD, step
 from workflows.blocks.story import as_markdown
 
 _DE_ESCALATE = "take an escalation back"
-_PAST = {Verdict.APPROVE: "approved", Verdict.REJECT: "rejected"}
 
 
 class DisputeDesk(Case):
@@ -174,8 +172,7 @@ class DisputeDesk(Case):
     @workflow.update(description="A signed answer to the open approval question")
     async def decide(self, decision: SignedDecision) -> DecisionReceipt:
         receipt = await self.gate.take(decision)
-        deed = _PAST[decision.verdict] if receipt.accepted else f"may not {decision.verdict}: {receipt.message}"
-        self.note(f"{decision.operator_id} {deed}{f' ({decision.reason})' if decision.reason else ''}")
+        self.note(answered(decision, receipt))
         return receipt
 
     @decide.validator

@@ -10,17 +10,16 @@ from activities.credits import Credits, Retraction
 from activities.invoice_correction import OpenedCorrection, ProposalOfCorrection
 from activities.operators import Operators, Permission
 from billing.authority import MAY_CORRECT_INVOICES, RUNBOOK
-from billing.cases import DecisionReceipt, SignedDecision, Verdict
+from billing.cases import DecisionReceipt, SignedDecision
 from billing.failures import FailureCode
 from billing.invoice_corrections import CorrectionOrder, CorrectionReceipt, CorrectionStory, Ending, Stage
 from billing.month_end import Instruction
-from workflows.blocks.approval import ApprovalGate
+from workflows.blocks.approval import ApprovalGate, answered
 from workflows.blocks.attempts import Attempts
 from workflows.blocks.case import Runbook
 from workflows.blocks.correction_story import as_markdown
 from workflows.blocks.steps import RECORD, step
 
-_PAST = {Verdict.APPROVE: "approved", Verdict.REJECT: "rejected"}
 _WITHDRAW, _TRY_AGAIN = "withdraw a correction", "let a correction try again"
 _OTHERWISE = "withdraw the correction and order it anew"
 
@@ -80,8 +79,7 @@ class InvoiceCorrectionDesk(Runbook):
     @workflow.update(description="A signed answer to the open approval question")
     async def decide(self, decision: SignedDecision) -> DecisionReceipt:
         receipt = await self.gate.take(decision)
-        deed = _PAST[decision.verdict] if receipt.accepted else f"may not {decision.verdict}: {receipt.message}"
-        self.note(f"{decision.operator_id} {deed}{f' ({decision.reason})' if decision.reason else ''}")
+        self.note(answered(decision, receipt))
         return receipt
 
     @decide.validator

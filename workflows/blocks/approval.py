@@ -20,6 +20,7 @@ from workflows.blocks.waiting import wait_for, wait_until
 Remind = Callable[[PendingApproval, int], None]
 _NEVER_ASKED = "questions that were never asked"
 _JUDGE = "judge the case, then another question is asked"
+_PAST = {Verdict.APPROVE: "approved", Verdict.REJECT: "rejected"}
 
 
 class ApprovalGate:
@@ -155,6 +156,12 @@ def question_at(op_key: str, position: int, role: Role, words: str, policy: Appr
 def approved(decision: SignedDecision | None) -> bool:
     """Whether a person said yes; silence is a no."""
     return decision is not None and decision.verdict is Verdict.APPROVE
+
+
+def answered(decision: SignedDecision, receipt: DecisionReceipt) -> str:
+    """What a story says about an answer: who approved or rejected, with the reason, or why it does not count."""
+    deed = _PAST[decision.verdict] if receipt.accepted else f"may not {decision.verdict}: {receipt.message}"
+    return f"{decision.operator_id} {deed}{f' ({decision.reason})' if decision.reason else ''}"
 
 
 def _reminded_at(pending: PendingApproval, policy: ApprovalPolicy, number: int) -> datetime:
