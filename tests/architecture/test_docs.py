@@ -1,6 +1,8 @@
 """The guides stay true: links, commands, routes, settings, figures and the tests that decisions name really exist."""
 
+import ast
 import re
+import tempfile
 import tomllib
 from pathlib import Path
 
@@ -21,11 +23,18 @@ from tests.architecture.guides import (
     names_of_tests,
     understood,
 )
+from tests.architecture.house import ROOMS, sources
 from workflows.blocks import attributes
 
 OPERATIONS = (HERE / "docs" / "operations.md").read_text()
 # Variables that are no settings of a running program.
 OTHER_VARIABLES = {"ENV_FILE", "KEEP_HISTORIES", "CRASH", "VERSION"}
+
+# Where this machine keeps the repository, homes and scratch files, and where any machine keeps homes and free ports.
+_PLACES = {HERE.parent, Path.home(), Path(tempfile.gettempdir())} - {Path("/")}
+OF_ONE_MACHINE = "|".join(
+    [*(re.escape(f"{place}/") for place in sorted(_PLACES)), r"/(?:home|Users)/\w+/", r"localhost:\d{5}"]
+)
 
 each_guide = pytest.mark.parametrize("guide", GUIDES, ids=lambda path: str(path.relative_to(HERE)))
 
@@ -64,6 +73,21 @@ def test_every_command_that_is_quoted_exists_with_its_options(guide: Path) -> No
     assert not wrong
 
 
+def test_every_command_that_our_own_sentences_name_exists_with_its_options() -> None:
+    texts = (
+        (path, node.value)
+        for path, tree in sources(*ROOMS, "settings.py", "worker.py")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+    named = [(path, command) for path, text in texts for command in re.findall(r"`runbooks ([^`\n]+)`", text)]
+
+    wrong = [f"{path}: runbooks {command}" for path, command in named if not understood(command.split())]
+
+    assert len(named) > 40
+    assert not wrong
+
+
 @each_guide
 def test_every_make_target_and_variable_that_is_quoted_exists(guide: Path) -> None:
     text = guide.read_text()
@@ -95,7 +119,7 @@ def test_every_route_that_is_quoted_is_served(guide: Path) -> None:
 
 @each_guide
 def test_no_guide_speaks_of_one_machine(guide: Path) -> None:
-    traces = re.findall(r"/work/|/root/|/home/\w+/|/tmp/|localhost:\d{5}", guide.read_text())
+    traces = re.findall(OF_ONE_MACHINE, guide.read_text())
 
     assert not traces
 

@@ -80,7 +80,8 @@ _TENANTS_IN_TROUBLE: tuple[tuple[str, str], ...] = (
                 and found.resolved_at is null and found.day >= :first and found.day < :end
         )
         """,
-        "roll-ups that disagree with the raw events: roll those days up again and validate them",
+        "roll-ups that disagree with the raw events: `runbooks usage findings` lists the days, `runbooks usage rebuild "
+        "--first DAY --last DAY` makes them anew, and `runbooks usage validate` clears what agrees again",
     ),
 )
 
