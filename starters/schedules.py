@@ -6,6 +6,7 @@ that was late, caught up or filled in afterwards does the work of the day it sta
 
 from __future__ import annotations
 
+from calendar import day_name
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,19 +32,21 @@ from temporalio.client import (
 
 from billing.failures import BillingFailure, FailureCode
 from billing.policy.month_end import MonthEndPolicy
-from billing.policy.standard import RECONCILIATION
+from billing.policy.standard import RECONCILIATION, RETENTION
+from billing.provider_events import SWEEP
 from billing.schedules import objection_to_time
 from starters.connect import PATIENCE, reaching_temporal
 
 MONTH_END = "month-end"
 # What is done every day is not made up for when a day was missed: each looks some days back.
 _A_DAY = timedelta(days=1)
+_AN_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class Declared:
-    """One schedule: which workflow it starts with which arguments, on which day of the month (None: every day) and when;
-    an hourly one at the minute of `at`."""
+    """One schedule: which workflow it starts with which arguments, on which day of the month or of the week (0 is Sunday;
+    None: every day) and when; an hourly one at the minute of `at`."""
 
     schedule_id: str
     workflow: str
@@ -52,6 +55,7 @@ class Declared:
     note: str
     catch_up_within: timedelta
     day_of_month: int | None = None
+    day_of_week: int | None = None
     hourly: bool = False
     # Starts that fall into one that still runs wait for it; the one with more than one of them waiting is the month end,
     # of which none may be left out.
@@ -102,6 +106,29 @@ def declared(policy: MonthEndPolicy) -> tuple[Declared, ...]:
             note="compare the month that was billed last with the payment provider",
             catch_up_within=_A_DAY,
         ),
+        Declared(
+            schedule_id=SWEEP,
+            workflow=SWEEP,
+            arguments=(),
+            at=time(0, 17),
+            hourly=True,
+            note="look for events of the payment provider that never arrived",
+            catch_up_within=_AN_HOUR,
+        ),
+        _retention(policy.zone),
+    )
+
+
+def _retention(zone: str) -> Declared:
+    """Once a week; a plan that waits for people keeps the next one from nothing."""
+    return Declared(
+        schedule_id="retention",
+        workflow="retention-on-schedule",
+        arguments=(zone,),
+        at=RETENTION.starts_at,
+        day_of_week=RETENTION.weekday,
+        note="plan what may be deleted for good; nothing is, before two people said so",
+        catch_up_within=_A_DAY,
     )
 
 
@@ -171,7 +198,10 @@ def _changed(was: ScheduleUpdateInput, wanted: Schedule) -> ScheduleUpdate:
 def _schedule(one: Declared, zone: str, task_queue: str) -> Schedule:
     days = ScheduleRange(1, 31) if one.day_of_month is None else ScheduleRange(one.day_of_month)
     hours = ScheduleRange(0, 23) if one.hourly else ScheduleRange(one.at.hour)
-    calendar = ScheduleCalendarSpec(day_of_month=[days], hour=[hours], minute=[ScheduleRange(one.at.minute)])
+    weekdays = ScheduleRange(0, 6) if one.day_of_week is None else ScheduleRange(one.day_of_week)
+    calendar = ScheduleCalendarSpec(
+        day_of_month=[days], day_of_week=[weekdays], hour=[hours], minute=[ScheduleRange(one.at.minute)]
+    )
     return Schedule(
         action=ScheduleActionStartWorkflow(
             one.workflow,
@@ -224,5 +254,7 @@ def _reaching(schedule_id: str) -> Iterator[None]:
 def _when(one: Declared) -> str:
     if one.hourly:
         return f"every hour at minute {one.at.minute}"
+    if one.day_of_week is not None:
+        return f"every {day_name[one.day_of_week - 1]} at {one.at:%H:%M}"
     day = "every day" if one.day_of_month is None else f"on day {one.day_of_month} of each month"
     return f"{day} at {one.at:%H:%M}"

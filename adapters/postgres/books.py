@@ -28,6 +28,7 @@ from adapters.postgres.provider_events import ProviderEvents
 from adapters.postgres.receivables import PostgresReceivables
 from adapters.postgres.reconciliation import PostgresReconciliations
 from adapters.postgres.restrictions import PostgresRestrictions
+from adapters.postgres.retention.shelf import PlanShelf
 from adapters.postgres.sent_mail import SentMail
 from adapters.postgres.tenants import Tenants
 from adapters.postgres.usage_register import PostgresUsageRegister
@@ -59,6 +60,7 @@ class Books:
     reconciliations: PostgresReconciliations
     corrections: PostgresCorrections
     receivables: PostgresReceivables
+    retention: PlanShelf
     restrictions: PostgresRestrictions
     usage_register: PostgresUsageRegister
     provider_events: ProviderEvents
@@ -86,6 +88,7 @@ class Books:
             reconciliations=PostgresReconciliations(engine),
             corrections=PostgresCorrections(engine),
             receivables=PostgresReceivables(engine),
+            retention=PlanShelf(engine, DocumentFiles(documents)),
             restrictions=PostgresRestrictions(engine),
             usage_register=PostgresUsageRegister(engine),
             provider_events=ProviderEvents(engine),

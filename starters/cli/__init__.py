@@ -25,6 +25,7 @@ from starters.cli import (
     portal,
     reconciliation,
     sandbox,
+    retention,
     schedules,
     usage,
 )
@@ -46,6 +47,7 @@ app.add_typer(month_end.app, name="month-end")
 app.command()(reconciliation.reconcile)
 app.add_typer(reconciliation.app, name="reconciliation")
 app.add_typer(invoices.app, name="invoice")
+app.add_typer(retention.app, name="retention")
 invoices.app.command(cls=InOrder)(corrections.correct)
 invoices.app.command()(corrections.refund)
 invoices.app.command()(corrections.void)

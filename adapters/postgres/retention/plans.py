@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Connection, Engine, Row, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, func, insert, select, text, update
 
 from activities.clock import Now, wall_clock
 from activities.ports import Heartbeat
+from adapters.document_files import DocumentFiles
 from adapters.postgres.credit_limits import answers
 from adapters.postgres.effects import read_effect
 from adapters.postgres.engine import transaction
 from adapters.postgres.evidence.pulse import Pulse
 from adapters.postgres.retention import counting
+from adapters.postgres.retention.shelf import PlanShelf, known_plan, plan_of
 from adapters.postgres.tables import effects, retention_plans
 from billing.effects import EffectKind, EffectState
 from billing.failures import BillingFailure, FailureCode
@@ -53,16 +53,16 @@ _KEEP_NAMES = text("""
 """)
 
 
-class RetentionPlans:
+class RetentionPlans(PlanShelf):
     """The part of `RetentionBook` that is about plans."""
 
-    def __init__(self, engine: Engine, now: Now = wall_clock) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, documents: DocumentFiles, now: Now = wall_clock) -> None:
+        super().__init__(engine, documents)
         self._now = now
 
     def plan(self, order: PurgeOrder, policy: RetentionPolicy, heartbeat: Heartbeat) -> PlanOnRecord:
         with counting.patiently(self._engine, heartbeat, "counting what would go") as (connection, pulse):
-            if known := self._find(connection, order.plan_id):
+            if known := plan_of(connection, order.plan_id):
                 return known
             as_of = self._now()
             made = counting.plan(connection, pulse, as_of, as_of - policy.usage_kept_for, policy.version)
@@ -74,7 +74,7 @@ class RetentionPlans:
                 "planned_at": as_of,
             }
             connection.execute(insert(retention_plans).values(row))
-            return _on_record(connection, order.plan_id)
+            return known_plan(connection, order.plan_id)
 
     def propose(self, purge: Purge) -> str:
         row = {
@@ -100,7 +100,7 @@ class RetentionPlans:
     def begin(self, plan_id: str, heartbeat: Heartbeat) -> None:
         with counting.patiently(self._engine, heartbeat, "planning once more") as (connection, pulse):
             connection.execute(select(func.pg_advisory_xact_lock(_BEGINNING)))
-            planned = _on_record(connection, plan_id)
+            planned = known_plan(connection, plan_id)
             if planned.state is not PlanState.PLANNED:
                 return
             self._approved_by_people(connection, planned)
@@ -114,20 +114,6 @@ class RetentionPlans:
         with transaction(self._engine) as connection:
             this = retention_plans.c.plan_id == plan_id
             connection.execute(update(retention_plans).where(this).values(ending=ending.value))
-
-    def find(self, plan_id: str) -> PlanOnRecord | None:
-        with transaction(self._engine) as connection:
-            return self._find(connection, plan_id)
-
-    def newest(self, limit: int) -> tuple[PlanOnRecord, ...]:
-        latest = select(retention_plans).order_by(retention_plans.c.planned_at.desc()).limit(limit)
-        with transaction(self._engine) as connection:
-            return tuple(_row(row) for row in connection.execute(latest))
-
-    def _find(self, connection: Connection, plan_id: str) -> PlanOnRecord | None:
-        one = select(retention_plans).where(retention_plans.c.plan_id == plan_id)
-        row = connection.execute(one).one_or_none()
-        return _row(row) if row else None
 
     def _approved_by_people(self, connection: Connection, planned: PlanOnRecord) -> None:
         """The signatures once more, as they prove themselves; raises NOT_APPROVED."""
@@ -153,17 +139,3 @@ def _still_true(connection: Connection, pulse: Pulse, planned: PurgePlan) -> Non
 
 def _op_key(plan_id: str) -> str:
     return f"retention/{plan_id}/purge"
-
-
-def _on_record(connection: Connection, plan_id: str) -> PlanOnRecord:
-    row = connection.execute(select(retention_plans).where(retention_plans.c.plan_id == plan_id)).one_or_none()
-    if row is None:
-        raise BillingFailure(
-            FailureCode.NOT_FOUND, f"there is no plan {plan_id}: `runbooks retention list` names those there are"
-        )
-    return _row(row)
-
-
-def _row(row: Row[Any]) -> PlanOnRecord:
-    plan = PurgePlan.model_validate_json(row.plan)
-    return PlanOnRecord.model_validate(row._asdict() | {"plan": plan})

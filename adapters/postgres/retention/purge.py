@@ -22,6 +22,7 @@ from adapters.postgres.effects import read_effect
 from adapters.postgres.engine import transaction
 from adapters.postgres.retention import counting
 from adapters.postgres.retention.plans import RetentionPlans
+from adapters.postgres.retention.shelf import plan_of
 from adapters.postgres.tables import approvals, disputes, evidence_packs, retention_plans, retention_work
 from adapters.postgres.tables.effects import ApprovalState
 from billing.decisions import PurgeDecision
@@ -46,9 +47,8 @@ class PostgresRetention(RetentionPlans):
     """Satisfies `RetentionBook`. `evidence` is where evidence files lie, `documents` where the certificate is kept."""
 
     def __init__(self, engine: Engine, evidence: Path, documents: DocumentFiles, now: Now = wall_clock) -> None:
-        super().__init__(engine, now)
+        super().__init__(engine, documents, now)
         self._evidence = evidence
-        self._documents = documents
 
     def carry_out(self, plan_id: str, batch: int, batches: int, heartbeat: Heartbeat) -> Progress:
         for _ in range(batches):
@@ -64,7 +64,7 @@ class PostgresRetention(RetentionPlans):
 
     def finish(self, plan_id: str, heartbeat: Heartbeat) -> Certified:
         with counting.patiently(self._engine, heartbeat, "counting again") as (connection, _):
-            planned = self._find(connection, plan_id)
+            planned = plan_of(connection, plan_id)
             if planned is None or planned.state is PlanState.PLANNED:
                 raise BillingFailure(FailureCode.CONFLICT, f"plan {plan_id} was not carried out")
             if planned.certificate is not None:
@@ -73,7 +73,7 @@ class PostgresRetention(RetentionPlans):
             sha256 = self._documents.keep(print_certificate(certificate))
             proof = cast(certificate.model_dump(mode="json"), JSONB)
             connection.execute(select(func.finish_retention(plan_id, proof, sha256)))
-            kept = self._find(connection, plan_id)
+            kept = plan_of(connection, plan_id)
             if kept is None or kept.certificate != certificate:
                 raise BillingFailure(FailureCode.UNAVAILABLE, f"plan {plan_id} is being finished by another attempt")
             decision = PurgeDecision(
@@ -85,15 +85,6 @@ class PostgresRetention(RetentionPlans):
             )
             append(connection, decision.line(certificate.finished_at), certificate.finished_at)
         return _in_short(certificate, sha256)
-
-    def document(self, plan_id: str) -> bytes | None:
-        """The certificate as PDF, printed again when the file is lost; None while there is none. Raises NOT_FOUND."""
-        planned = self.find(plan_id)
-        if planned is None:
-            raise BillingFailure(FailureCode.NOT_FOUND, f"there is no plan {plan_id}")
-        if planned.certificate is None or planned.certificate_sha256 is None:
-            return None
-        return self._documents.read(planned.certificate_sha256) or print_certificate(planned.certificate)
 
     def _next(self, plan_id: str) -> Row[Any] | None:
         waiting = (

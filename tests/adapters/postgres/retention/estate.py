@@ -112,7 +112,7 @@ class Estate(Company):
     def approved(self, planned: PlanOnRecord) -> DecisionReceipt:
         return self.answer(self.confirmed(planned), Role.VP)
 
-    def goes(self, planned: PlanOnRecord, batch: int = 5, batches: int = 1_000) -> Progress:
+    def goes(self, planned: PlanOnRecord, batch: int = 1_000, batches: int = 1_000) -> Progress:
         return self.book.carry_out(planned.plan_id, batch, batches, quiet)
 
     def is_gone(self) -> PlanOnRecord:
