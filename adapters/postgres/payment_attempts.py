@@ -28,7 +28,7 @@ class PaymentAttempts:
     def begin(self, order: AttemptOrder, now: datetime) -> AttemptRow | None:
         with transaction(self._engine) as connection:
             written = insert(payment_attempts).values(_new(order, now)).on_conflict_do_nothing()
-            if connection.execute(written).rowcount:
+            if connection.execute(written.returning(payment_attempts.c.op_key)).first():
                 return None
             own = _read(connection, order.op_key)
             if own is None:
