@@ -22,7 +22,7 @@ from sandbox.ports import LOOPBACK, free_port
 from sandbox.postgres_binaries import Binaries, PostgresError, RunAs, can_enter, find_binaries, run_as
 from sandbox.processes import die_with_parent
 
-__all__ = ["PostgresError", "PostgresServer"]
+__all__ = ["PostgresError", "PostgresServer", "is_served"]
 
 SUPERUSER = "postgres"
 ENVIRONMENT = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}  # the caller's own stays outside: it may hold secrets and PG* settings
@@ -259,6 +259,11 @@ class PostgresServer:
             time.sleep(READY_POLL_SECONDS)
         if psutil.pid_exists(recorded):  # otherwise Postgres clears the file itself, after checks of its own
             pid_file.unlink()
+
+
+def is_served(home: Path) -> bool:
+    """Whether a server still works in the cluster that lies in `home`, whoever started it."""
+    return bool(_processes_in(home / "cluster"))
 
 
 def _processes_in(cluster: Path) -> set[int]:
