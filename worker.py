@@ -31,12 +31,14 @@ from activities.lanes import BULK_LANE, INVOICES_LANE, PAYMENTS_LANE, lane_queue
 from activities.letters import Letters
 from activities.payment_ports import Collector
 from activities.ports import PaymentProvider, Postman, TicketDesk
+from activities.provider_events_ports import EventSource
 from activities.push_ports import InvoiceProvider
 from adapters.calendars import PublicHolidays
 from adapters.clickhouse.usage import ClickHouseUsage
 from adapters.document_files import DocumentFiles
 from adapters.logs import write_logs
 from adapters.mail.smtp import SmtpPostman
+from adapters.no_events import NoEvents
 from adapters.policies import Policies
 from adapters.postgres.approvals import Approvals as ApprovalBook
 from adapters.postgres.billing_runs import PostgresBillingRuns
@@ -55,6 +57,7 @@ from adapters.postgres.invoices import Invoices
 from adapters.postgres.operators import Operators as OperatorBook
 from adapters.postgres.pace import ProviderPace
 from adapters.postgres.press import Press
+from adapters.postgres.provider_events import ProviderEvents as EventBook
 from adapters.postgres.receivables import PostgresReceivables
 from adapters.postgres.reconciliation import PostgresReconciliations
 from adapters.postgres.restrictions import PostgresRestrictions
@@ -67,6 +70,7 @@ from adapters.postgres.stored_usage import StoredUsage
 from adapters.postgres.tenants import Tenants
 from adapters.postgres.ticket_notes import TicketNotes
 from adapters.postgres.usage_register import PostgresUsageRegister
+from adapters.stripe.events import StripeEvents
 from adapters.stripe.invoices import StripeInvoices
 from adapters.stripe.payments import StripeCollector
 from adapters.stripe.provider import StripeProvider
@@ -138,13 +142,14 @@ def _of_lanes(rates: StripeRates) -> dict[str, dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Vendors:
-    """What is outside the house: the payment provider with its three sides, the mail, the support desk."""
+    """What is outside the house: the payment provider with its sides, the mail, the support desk."""
 
     provider: PaymentProvider
     invoicing: InvoiceProvider
     collector: Collector
     postman: Postman
     tickets: TicketDesk | None = None
+    events: EventSource | None = None
 
 
 def ports_over(
@@ -194,6 +199,8 @@ def ports_over(
         usage_register=PostgresUsageRegister(engine),
         delinquencies=PostgresDelinquencies(engine),
         deletion=DeletionCandidates(engine),
+        events=EventBook(engine),
+        event_source=vendors.events or NoEvents(),
     )
 
 
@@ -207,6 +214,7 @@ def ports_from(settings: Settings) -> Ports:
         collector=_stripe_collector(settings),
         postman=_postman(settings, engine),
         tickets=_zendesk(settings, engine),
+        events=_stripe_events(settings, engine),
     )
     ports = ports_over(
         engine,
@@ -238,6 +246,13 @@ def _stripe_invoices(settings: Settings, engine: Engine) -> InvoiceProvider:
 
 def _stripe_collector(settings: Settings) -> Collector:
     return StripeCollector(_secret(settings.stripe_api_key), settings.stripe_api_base, timeout=STRIPE_ANSWERS_WITHIN)
+
+
+def _stripe_events(settings: Settings, engine: Engine) -> EventSource:
+    pace = ProviderPace(engine, INVOICES_LANE, _rates(settings).invoice_requests_a_second)
+    return StripeEvents(
+        _secret(settings.stripe_api_key), settings.stripe_api_base, timeout=STRIPE_ANSWERS_WITHIN, pace=pace
+    )
 
 
 def _rates(settings: Settings) -> StripeRates:

@@ -49,6 +49,8 @@ from activities.ports import (
     TenantDirectory,
     TicketDesk,
 )
+from activities.provider_events import ProviderEvents
+from activities.provider_events_ports import EventBook, EventSource
 from activities.push_ports import InvoiceProvider
 from activities.reconciliation import Reconciliations
 from activities.reconciliation_ports import ReconciliationBook
@@ -96,6 +98,8 @@ class Ports:
     usage_register: UsageRegister
     delinquencies: DelinquencyBook
     deletion: DeletionQueue
+    events: EventBook
+    event_source: EventSource
     now: Now = wall_clock
 
 
@@ -142,6 +146,8 @@ def activities(ports: Ports) -> dict[str, list[Activity]]:
     collecting = _collecting(ports)
     on_cases += [collecting.close]
     payments += [correcting.carry_out, collecting.open, collecting.refresh, collecting.attempt, collecting.look_up]
+    hearing = ProviderEvents(ports.events, ports.event_source, collecting, ports.receivables, ports.policies, ports.now)
+    on_runs += [hearing.process, hearing.settle, hearing.sweep]
     usage = UsageChecks(ports.rollups, ports.usage, USAGE_INTAKE)
     bulk += [usage.bring_up_to_date, usage.validate]
     access, limits = Access(ports.restrictions, ports.now), _limiting(ports)

@@ -15,11 +15,13 @@ from temporalio.common import WorkflowIDReusePolicy
 
 from activities.provider_events_ports import EventBook
 from billing.failures import BillingFailure, FailureCode
-from billing.provider_events import CASE_ID, POKE, ArrivedEvent, EventLine, Totals
+from billing.provider_events import CASE_ID, POKE, STORY, ArrivedEvent, EventLine, Totals
 from billing.redaction import redact_card_numbers
 from starters.connect import PATIENCE, reaching_temporal
 
 log = structlog.get_logger("provider_events")
+
+__all__ = ["STORY", "Bell", "EventPage", "page", "poke", "retry", "retry_parked", "sent_by"]
 
 HIDDEN = "[hidden]"
 _SECRET_WORDS = ("secret", "token", "hosted_", "invoice_pdf", "receipt_url")

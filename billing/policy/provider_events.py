@@ -46,8 +46,8 @@ class ProviderEventsPolicy(BaseModel):
         if now >= give_up_at:
             return None
         # Powers beyond any sensible schedule would overflow a timedelta.
-        grown = self.first_retry_after * self.grows_by ** min(attempts - 1, 20)
-        return min(now + min(grown, self.spaced_at_most), give_up_at)
+        growth: int = self.grows_by ** min(attempts - 1, 20)
+        return min(now + min(self.first_retry_after * growth, self.spaced_at_most), give_up_at)
 
     def accelerated(self, speed: int) -> Self:
         """The same policy with every wait between tries divided by `speed`, for the sandbox."""

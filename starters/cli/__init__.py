@@ -15,6 +15,7 @@ from starters.cli import (
     database,
     decisions,
     disputes,
+    events,
     evidence,
     holds,
     invoices,
@@ -24,8 +25,8 @@ from starters.cli import (
     payments,
     portal,
     reconciliation,
-    sandbox,
     retention,
+    sandbox,
     schedules,
     usage,
 )
@@ -46,8 +47,8 @@ app.add_typer(cases.app, name="case")
 app.add_typer(month_end.app, name="month-end")
 app.command()(reconciliation.reconcile)
 app.add_typer(reconciliation.app, name="reconciliation")
-app.add_typer(invoices.app, name="invoice")
 app.add_typer(retention.app, name="retention")
+app.add_typer(invoices.app, name="invoice")
 invoices.app.command(cls=InOrder)(corrections.correct)
 invoices.app.command()(corrections.refund)
 invoices.app.command()(corrections.void)
@@ -59,6 +60,7 @@ app.add_typer(holds.app, name="holds")
 app.add_typer(access.app, name="access")
 app.add_typer(payments.app, name="payments")
 app.add_typer(schedules.app, name="schedules")
+app.add_typer(events.app, name="events")
 app.add_typer(usage.app, name="usage")
 app.add_typer(approvals.app, name="approvals")
 app.command()(approvals.approve)
