@@ -165,7 +165,7 @@ def activities(ports: Ports) -> dict[str, list[Activity]]:
         recovering.settle,
     ]
     payments += [recovering.look, recovering.take]
-    purging = Retention(ports.retention, ports.policies)
+    purging = Retention(ports.retention, ports.restrictions, ports.policies, ports.now)
     on_runs += [purging.propose, purging.close]
     bulk += [purging.plan, purging.begin, purging.carry_out, purging.certify]
     return {

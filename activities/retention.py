@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict
 from temporalio import activity
 
+from activities.access_ports import Restrictions
+from activities.clock import Now
 from activities.ports import PolicyShelf
 from activities.retention_ports import RetentionBook
+from billing.access import Cause, Restriction, RestrictionOrder
 from billing.policy.retention import RetentionPolicy
-from billing.retention import Certified, Ending, OpenedPurge, Progress, Purge, PurgeOrder
+from billing.retention import Certified, Ending, OpenedPurge, Progress, Purge, PurgeOrder, case_id
 
 
 class _Record(BaseModel):
@@ -34,7 +37,9 @@ class Retention:
     """The verbs over the book of plans; only `begin` and what follows it changes a customer's data."""
 
     book: RetentionBook
+    restrictions: Restrictions
     policies: PolicyShelf
+    now: Now
 
     @activity.defn(name="plan_purge", no_thread_cancel_exception=True)
     def plan(self, order: PurgeOrder) -> OpenedPurge:
@@ -50,8 +55,11 @@ class Retention:
 
     @activity.defn(name="begin_purge", no_thread_cancel_exception=True)
     def begin(self, plan_id: str) -> None:
-        """The last look before anything is gone; raises STALE_DECISION when the plan drifted."""
-        self.book.begin(plan_id, activity.heartbeat)
+        """The last look before anything is gone, then the end of the service; raises STALE_DECISION when the plan
+        drifted."""
+        for tenant_id in self.book.begin(plan_id, activity.heartbeat):
+            activity.heartbeat(f"ending the service of {tenant_id}")
+            self.restrictions.restrict(_deleted(tenant_id, plan_id), self.now())
 
     @activity.defn(name="carry_out_purge", no_thread_cancel_exception=True)
     def carry_out(self, step: PurgeStep) -> Progress:
@@ -68,3 +76,15 @@ class Retention:
     def close(self, closing: ClosingPurge) -> None:
         """Put the ending on record."""
         self.book.close(closing.plan_id, closing.ending)
+
+
+def _deleted(tenant_id: str, plan_id: str) -> RestrictionOrder:
+    """What gateways are told from now on. People approved it, so no hold on suspension keeps it from counting."""
+    return RestrictionOrder(
+        tenant_id=tenant_id,
+        cause=Cause.OPERATOR,
+        restriction=Restriction.DELETED,
+        reason="this account has been deleted",
+        case_id=case_id(plan_id),
+        step=f"deleted/{tenant_id}",
+    )

@@ -29,9 +29,9 @@ class RetentionBook(Protocol):
         """Freeze what a person confirmed, for another one to approve; answers its key. CONFLICT when somebody else has
         confirmed the plan before."""
 
-    def begin(self, plan_id: str, heartbeat: Heartbeat) -> None:
-        """Check the approvals, plan once more and let the deletion begin; begun already, nothing. Raises NOT_APPROVED,
-        and STALE_DECISION with what differs when the world is not the one that was planned for."""
+    def begin(self, plan_id: str, heartbeat: Heartbeat) -> tuple[str, ...]:
+        """Check the approvals, plan once more and let the deletion begin; answers whose, also when it has begun already.
+        Raises NOT_APPROVED, and STALE_DECISION with what differs when the world is not the one that was planned for."""
 
     def carry_out(self, plan_id: str, batch: int, batches: int, heartbeat: Heartbeat) -> Progress:
         """Delete and redact at most `batches` times `batch` rows; called again it goes on. A hold on deletion that came in

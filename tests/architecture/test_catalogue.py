@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from temporalio import workflow
 
-from billing import invoice_corrections, month_end, reconciling, usage_validation
+from billing import invoice_corrections, month_end, reconciling, retention, usage_validation
 from billing.cases import Ending
 from billing.policy.raci import RACI
 from workflows.registry import RUNBOOKS
@@ -22,6 +22,7 @@ ENDINGS: dict[str, list[str]] = {
     "invoice-correction": [ending.name.lower() for ending in invoice_corrections.Ending],
     "month-end": [ending.name.lower() for ending in month_end.Ending],
     "reconciliation": [ending.name.lower() for ending in reconciling.Ending],
+    "retention": [ending.name.lower() for ending in retention.Ending],
     "usage-validation": [ending.name.lower() for ending in usage_validation.Ending],
 }
 
@@ -116,6 +117,7 @@ def test_every_letter_to_operators_names_a_team() -> None:
         "reconciliation_differs",
         "duplicates_found",
         "reconciliation_not_finished",
+        "retention_notice",
         "overage_review",
         "usage_limits_not_checked",
     }

@@ -97,18 +97,19 @@ class RetentionPlans(PlanShelf):
                 raise BillingFailure(FailureCode.CONFLICT, f"{purge.op_key} was confirmed by somebody else already")
         return purge.op_key
 
-    def begin(self, plan_id: str, heartbeat: Heartbeat) -> None:
+    def begin(self, plan_id: str, heartbeat: Heartbeat) -> tuple[str, ...]:
         with counting.patiently(self._engine, heartbeat, "planning once more") as (connection, pulse):
             connection.execute(select(func.pg_advisory_xact_lock(_BEGINNING)))
             planned = known_plan(connection, plan_id)
             if planned.state is not PlanState.PLANNED:
-                return
+                return planned.plan.tenants
             self._approved_by_people(connection, planned)
             _still_true(connection, pulse, planned.plan)
             connection.execute(_KEEP_NAMES, {"tenants": list(planned.plan.tenants)})
             connection.execute(select(func.begin_retention(plan_id)))
             confirmed = {"state": EffectState.CONFIRMED.value, "provider_id": plan_id}
             connection.execute(update(effects).where(effects.c.op_key == _op_key(plan_id)).values(confirmed))
+            return planned.plan.tenants
 
     def close(self, plan_id: str, ending: Ending) -> None:
         with transaction(self._engine) as connection:
