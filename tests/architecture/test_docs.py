@@ -10,7 +10,19 @@ import pytest
 import yaml
 from fastapi.routing import APIRoute
 
-from console import approvals, cases, corrections, health, holds, invoices, month_end, reconciliation, usage, webhooks
+from console import (
+    approvals,
+    cases,
+    corrections,
+    health,
+    holds,
+    invoices,
+    month_end,
+    payments,
+    reconciliation,
+    usage,
+    webhooks,
+)
 from console.portal import links
 from settings import PREFIX, Settings
 from tests.architecture.guides import (
@@ -103,7 +115,20 @@ def test_every_make_target_and_variable_that_is_quoted_exists(guide: Path) -> No
 
 @each_guide
 def test_every_route_that_is_quoted_is_served(guide: Path) -> None:
-    parts = (approvals, cases, corrections, health, holds, invoices, links, month_end, reconciliation, usage, webhooks)
+    parts = (
+        approvals,
+        cases,
+        corrections,
+        health,
+        holds,
+        invoices,
+        links,
+        month_end,
+        payments,
+        reconciliation,
+        usage,
+        webhooks,
+    )
     served = {
         (method, re.sub(r":path\}", "}", route.path))
         for part in parts

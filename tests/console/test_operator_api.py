@@ -52,6 +52,8 @@ DOORS: Mapping[tuple[str, str], tuple[Deed, dict[str, Any] | None]] = {
     ("POST", "/billing/invoices/INV-none/corrections"): (Deed.CORRECT, {"deed": "void", "reason": "because"}),
     ("POST", "/billing/corrections/INV-none/k-none/withdraw"): (Deed.CORRECT, REASON),
     ("POST", "/billing/corrections/INV-none/k-none/try-again"): (Deed.CORRECT, REASON),
+    ("GET", "/payments/INV-none"): (Deed.LOOK, None),
+    ("POST", "/payments/INV-none/attempts"): (Deed.CHARGE, REASON),
     ("POST", "/portal-links"): (Deed.INVITE, {"tenant_id": "acme"}),
     ("POST", "/disputes"): (Deed.CONVERSE, plain_ticket(tenant_id="nobody")),
     ("POST", "/cases/dispute/T-none/reply"): (Deed.CONVERSE, {"text": "It was us."}),
