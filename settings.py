@@ -95,6 +95,12 @@ class Settings(BaseSettings):
         description="what collectors send usage events with; several, separated by commas, while rotating",
         examples=["TOKEN-OF-24-CHARACTERS-OR-MORE"],
     )
+    access_token: SecretStr | None = Field(
+        None,
+        description="what gateways ask with what a customer's service is limited to; several, separated by commas, "
+        "while rotating",
+        examples=["TOKEN-OF-24-CHARACTERS-OR-MORE"],
+    )
     zendesk_webhook_secret: SecretStr | None = Field(
         None, description="the signing secret of the Zendesk webhook", examples=["SECRET"]
     )
@@ -156,7 +162,7 @@ class Settings(BaseSettings):
     def _known_zone(cls, zone: str) -> str:
         return known_zone(zone)
 
-    @field_validator("portal_secret", "usage_token")
+    @field_validator("portal_secret", "usage_token", "access_token")
     @classmethod
     def _not_to_be_guessed(cls, secret: SecretStr | None) -> SecretStr | None:
         # Whoever holds a link can try secrets on it at leisure.
@@ -183,6 +189,11 @@ class Settings(BaseSettings):
     def usage_tokens(self) -> tuple[str, ...]:
         """Every token in force, the newest first; none when usage is not accepted over HTTP."""
         return _each(self.usage_token)
+
+    @property
+    def access_tokens(self) -> tuple[str, ...]:
+        """Every token in force, the newest first; none when gateways are not answered."""
+        return _each(self.access_token)
 
     @property
     def evidence(self) -> Path:

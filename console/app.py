@@ -10,7 +10,9 @@ from temporalio.client import Client
 
 from activities.clock import wall_clock
 from adapters.postgres.books import Books
+from billing.policy.standard import ACCESS
 from console import (
+    access,
     approvals,
     cases,
     corrections,
@@ -20,9 +22,11 @@ from console import (
     month_end,
     payments,
     reconciliation,
+    stripe_events,
     usage,
     webhooks,
 )
+from console.access_answers import AccessAnswers
 from console.bodies import BoundBodies
 from console.desk import Desk
 from console.errors import REFUSALS, explain_errors
@@ -34,7 +38,8 @@ from settings import Settings
 
 _ABOUT = """Billing runbooks over HTTP.
 
-Support desks send signed webhooks, collectors usage events with a usage token.
+Support desks send signed webhooks, collectors usage events with a usage token, and gateways ask with an access token
+what they may let through.
 Operators send `Authorization: Bearer <operator token>`; every decision they make is
 signed with it. Errors always read `{"error": {"code", "message", "fields": [{"field", "value", "message"}]}}`; a 503
 carries `Retry-After` and may be repeated as it was."""
@@ -48,6 +53,7 @@ def create_app(
     app = FastAPI(title="Billing runbooks", description=_ABOUT, version="1", docs_url=None, redoc_url=None)
     metrics = Metrics()
     desk = app.state.desk = Desk(settings=settings, temporal=temporal, books=books, now=now, metrics=metrics)
+    app.state.access = AccessAnswers(books.restrictions.standings, ACCESS, now)
     explain_errors(app)
     app.add_middleware(BoundBodies)
     app.add_middleware(CountRequests, metrics=metrics)
@@ -63,9 +69,12 @@ def create_app(
         invoices,
         payments,
         usage,
+        access,
         links,
     ):
         app.include_router(part.router, responses=REFUSALS)
+    for router in (stripe_events.router, stripe_events.events):
+        app.include_router(router, responses=REFUSALS)
     publish_reference(app)
     app.mount("/portal", portal_app(desk))
     return app

@@ -60,6 +60,11 @@ class Metrics:
             ("outcome",),
             registry=self.registry,
         )
+        self.stale_access = Counter(
+            "runbooks_access_stale_total",
+            "Answers about access that were repeated because the books could not be asked",
+            registry=self.registry,
+        )
 
     @contextmanager
     def counting_tickets(self, source: str) -> Iterator[None]:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 from temporalio.activity import _Definition
 
+from activities.access import Access
 from activities.binding import Ports, activities
 from activities.correction_letters import CorrectionLetters
 from activities.documents import Documents
@@ -18,6 +19,7 @@ from activities.month_end import MonthEnds
 from activities.reconciliation import Reconciliations
 from activities.recovery_letters import RecoveryLetters
 from activities.usage import UsageChecks
+from activities.usage_limits import UsageLimits
 from tests.crash.company import Ground
 from tests.crash.plan import EVERY_KILL, ISSUE_CREDIT, STEPS, Moment
 from tests.crash.runs import side_by_side
@@ -37,7 +39,7 @@ SHORT = tuple(
 # in tests/adapters/postgres/test_correction_crashes.py; what a tenant is written to leaves as the dispute's letters do.
 ELSEWHERE = (
     MonthEnds, Documents, InvoicePushing, Reconciliations, UsageChecks, InvoiceCorrections, CorrectionLetters,
-    RecoveryLetters,
+    RecoveryLetters, Access, UsageLimits,
 )  # fmt: skip
 
 

@@ -1,0 +1,191 @@
+"""What gateways are told while the books answer, answer late, or are away; with a clock and books that the test turns."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from billing.access import AccessStanding, Cause, Restriction
+from billing.failures import BillingFailure, FailureCode
+from billing.policy.limits import AccessPolicy
+from console.access_answers import ASKED_AGAIN_AFTER, AccessAnswers
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+POLICY = AccessPolicy(
+    fresh_for=timedelta(seconds=2), asked_within=timedelta(seconds=0.2), repeated_for=timedelta(hours=1)
+)
+ACME = AccessStanding(tenant_id="acme")
+
+
+class Ledger:
+    """Books whose answers, absence and slowness a test chooses; `asked` are the statements they got."""
+
+    def __init__(self) -> None:
+        self.standings = {"acme": ACME}
+        self.asked: list[list[str]] = []
+        self.away = False
+        self.open = threading.Event()
+        self.open.set()
+        self.seconds = 0.0
+
+    def read(self, tenants: Sequence[str]) -> dict[str, AccessStanding]:
+        self.asked.append(sorted(tenants))
+        self.open.wait(10)
+        if self.away:
+            raise BillingFailure(FailureCode.UNAVAILABLE, "Postgres is not available")
+        return {name: self.standings[name] for name in tenants if name in self.standings}
+
+    def clock(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def ledger() -> Iterator[Ledger]:
+    made = Ledger()
+    yield made
+    made.open.set()
+
+
+def answers_over(ledger: Ledger, most: int = 100) -> AccessAnswers:
+    now = lambda: NOON + timedelta(seconds=ledger.seconds)  # noqa: E731 - a clock in a line
+    return AccessAnswers(ledger.read, POLICY, now, measure=ledger.clock, most=most)
+
+
+async def test_an_answer_is_fresh_for_two_seconds_and_then_asked_for_again(ledger: Ledger) -> None:
+    answers = answers_over(ledger)
+    await answers.of("acme")
+    ledger.seconds = 1.9
+    kept = await answers.of("acme")
+    ledger.standings["acme"] = ACME.model_copy(update={"restriction": Restriction.SUSPENDED, "revision": 1})
+
+    ledger.seconds = 2.0
+    changed = await answers.of("acme")
+
+    assert (kept.age, kept.stale, kept.kept.etag) == (1.9, False, 'W/"acme-0"')
+    assert (changed.age, changed.stale, changed.kept.etag) == (0, False, 'W/"acme-1"')
+    assert ledger.asked == [["acme"], ["acme"]]
+
+
+async def test_an_answer_reads_as_gateways_want_it(ledger: Ledger) -> None:
+    ledger.standings["acme"] = AccessStanding(
+        tenant_id="acme",
+        restriction=Restriction.RATE_LIMITED,
+        rate_share=Decimal("0.1"),
+        cause=Cause.DELINQUENCY,
+        reason="INV-7 is unpaid",
+        since=NOON,
+        revision=3,
+    )
+
+    answer = await answers_over(ledger).of("acme")
+
+    assert json.loads(answer.body) == {
+        "tenant_id": "acme",
+        "restriction": "rate_limited",
+        "rate_share": 0.1,
+        "cause": "delinquency",
+        "reason": "INV-7 is unpaid",
+        "since": "2026-11-20T12:00:00+00:00",
+        "as_of": "2026-11-20T12:00:00+00:00",
+        "stale": False,
+    }
+
+
+async def test_everybody_who_asks_at_once_is_answered_by_one_statement(ledger: Ledger) -> None:
+    answers = answers_over(ledger)
+
+    told = await asyncio.gather(*(answers.of(f"tenant-{number % 20}") for number in range(200)))
+
+    assert len(told) == 200
+    assert sum(map(len, ledger.asked)) == 20
+    assert len(ledger.asked) <= 2
+
+
+async def test_while_the_books_are_away_the_last_answer_is_repeated_and_says_so(ledger: Ledger) -> None:
+    answers = answers_over(ledger)
+    await answers.of("acme")
+    ledger.away = True
+
+    told = []
+    for seconds in (1, 2, 60, 3_599):
+        ledger.seconds = seconds
+        told.append(await answers.of("acme"))
+
+    assert [(answer.age, answer.stale) for answer in told] == [(1, False), (2, True), (60, True), (3_599, True)]
+    assert json.loads(told[-1].body)["stale"] is True
+    assert json.loads(told[-1].body)["as_of"] == NOON.isoformat()
+
+
+async def test_after_too_long_nothing_is_repeated_any_more(ledger: Ledger) -> None:
+    answers = answers_over(ledger)
+    await answers.of("acme")
+    ledger.away, ledger.seconds = True, 3_600
+
+    with pytest.raises(BillingFailure) as refused:
+        await answers.of("acme")
+
+    assert refused.value.code is FailureCode.UNAVAILABLE
+
+
+async def test_books_that_are_away_are_asked_twice_a_second_at_most_and_found_when_they_are_back(
+    ledger: Ledger,
+) -> None:
+    answers = answers_over(ledger)
+    ledger.away = True
+    for name in ("acme", "bolt", "crow"):
+        with pytest.raises(BillingFailure):
+            await answers.of(name)
+    asked_while_away = len(ledger.asked)
+
+    ledger.away, ledger.seconds = False, ASKED_AGAIN_AFTER
+    found = await answers.of("acme")
+
+    assert asked_while_away == 1
+    assert (found.kept.standing, found.stale) == (ACME, False)
+
+
+async def test_nobody_waits_long_for_books_that_hang(ledger: Ledger) -> None:
+    answers = answers_over(ledger)
+    await answers.of("acme")
+    ledger.open.clear()
+    ledger.seconds = 3
+
+    first = await asyncio.wait_for(answers.of("acme"), 2)
+    others = await asyncio.wait_for(asyncio.gather(*(answers.of("acme") for _ in range(100))), 0.1)
+    ledger.open.set()
+    ledger.seconds = 4
+    back = await answers.of("acme")
+
+    assert all(answer.stale for answer in (first, *others))
+    assert not back.stale
+
+
+async def test_who_is_not_there_is_known_not_to_be_for_as_long(ledger: Ledger) -> None:
+    answers = answers_over(ledger)
+
+    first, second = await answers.of("nobody"), await answers.of("nobody")
+    ledger.standings["nobody"] = AccessStanding(tenant_id="nobody")
+    ledger.seconds = 2
+    third = await answers.of("nobody")
+
+    assert first.kept.standing is second.kept.standing is None
+    assert third.kept.standing is not None
+    assert len(ledger.asked) == 2
+
+
+async def test_memory_is_bounded_and_what_was_read_longest_ago_is_forgotten(ledger: Ledger) -> None:
+    answers = answers_over(ledger, most=3)
+    for name in ("a", "b", "c", "d"):
+        await answers.of(name)
+    ledger.asked.clear()
+
+    for name in ("d", "c", "b", "a"):
+        await answers.of(name)
+
+    assert ledger.asked == [["a"]]
