@@ -14,11 +14,13 @@ from pathlib import Path
 import httpx
 
 import migrations
+from adapters.stripe.event_types import ACTED_ON
 from sandbox.part import Command, Declared, Part, Say, Step, Work
 from sandbox.ports import LOOPBACK, RememberedPorts
 from sandbox.postgres import ENVIRONMENT as POSTGRES_ENVIRONMENT
 from sandbox.postgres import PostgresServer
 from sandbox.programs import run_to_end
+from sandbox.stripe.control import StripeControl
 from sandbox.temporal import NAMESPACE, TemporalServer
 
 ROOT = Path(__file__).parent.parent
@@ -71,6 +73,7 @@ class Sandbox:
             "RUNBOOKS_TEMPORAL_NAMESPACE": NAMESPACE,
             "RUNBOOKS_STRIPE_API_BASE": f"http://{LOOPBACK}:{self.stripe_port}",
             "RUNBOOKS_STRIPE_API_KEY": "sk_test_sandbox",
+            "RUNBOOKS_STRIPE_WEBHOOK_SECRET": self._kept_secret("stripe-webhook-secret"),
             "RUNBOOKS_SMTP_HOST": LOOPBACK,
             "RUNBOOKS_SMTP_PORT": str(self.smtp_port),
             "RUNBOOKS_MAIL_FROM": "Billing <billing@provider.example>",
@@ -78,6 +81,7 @@ class Sandbox:
             "RUNBOOKS_TICKET_WEBHOOK_SECRET": self._kept_secret("ticket-webhook-secret"),
             "RUNBOOKS_PORTAL_SECRET": self._kept_secret("portal-secret"),
             "RUNBOOKS_USAGE_TOKEN": self._kept_secret("usage-token"),
+            "RUNBOOKS_ACCESS_TOKEN": self._kept_secret("access-token"),
             "RUNBOOKS_API_HOST": LOOPBACK,
             "RUNBOOKS_API_PORT": str(self.api_port),
             "RUNBOOKS_METRICS_PORT": str(self.metrics_port),
@@ -103,6 +107,8 @@ def sandbox_parts(sandbox: Sandbox) -> list[Declared]:
         Step("database", _make_database(sandbox.postgres), after=("postgres",)),
         Step("schema", _bring_up_to_date(sandbox.postgres), after=("database",)),
         Step("sample data", _load_sample_data(sandbox), after=("schema", "stripe")),
+        # What the sample data did at Stripe lies in the past, and nobody is told of it.
+        Step("stripe events", _have_events_sent(sandbox), after=("sample data",)),
         _worker(sandbox),
         _api(sandbox),
     ]
@@ -171,6 +177,21 @@ def _load_sample_data(sandbox: Sandbox) -> Work:
         await run_to_end(command, sandbox.data / "logs" / "sample-data.log", say)
 
     return load
+
+
+def _have_events_sent(sandbox: Sandbox) -> Work:
+    def tell() -> None:
+        with StripeControl(sandbox.settings["RUNBOOKS_STRIPE_API_BASE"]) as control:
+            control.tell(
+                f"{sandbox.settings['RUNBOOKS_PUBLIC_URL']}/webhooks/stripe",
+                list(ACTED_ON),
+                sandbox.settings["RUNBOOKS_STRIPE_WEBHOOK_SECRET"],
+            )
+
+    async def register(say: Say) -> None:
+        await asyncio.to_thread(tell)
+
+    return register
 
 
 def _worker(sandbox: Sandbox) -> Part:

@@ -130,6 +130,10 @@ class StripeControl:
         """Send an event a second time to every endpoint that got it."""
         self._call("POST", "deliveries", {"event": event})
 
+    def tell(self, url: str, events: list[str], secret: str) -> None:
+        """Have an endpoint told of these types of events from now on, signed with this secret; as often as one likes."""
+        self._call("POST", "listeners", {"url": url, "events": events, "secret": secret})
+
     def dispute(self, charge: str, reason: str = "fraudulent", *, inquiry: bool = False) -> dict[str, Any]:
         """Have the customer's bank dispute a charge; returns the dispute."""
         return dict(self._call("POST", "disputes", {"charge": charge, "reason": reason, "inquiry": inquiry}))

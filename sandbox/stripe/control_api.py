@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from sandbox.stripe.errors import StripeError
 from sandbox.stripe.faults import Fault, FaultKind
-from sandbox.stripe.nouns import disputes
+from sandbox.stripe.nouns import disputes, webhook_endpoints
 from sandbox.stripe.pipeline import Pipeline
 from sandbox.stripe.state.account import DELIVERY, Account
 from sandbox.stripe.timekeeping import Timekeeper
@@ -42,6 +42,7 @@ class ControlApi:
             ("POST", "/_sim/held/release", self.release),
             ("GET", "/_sim/deliveries", self.deliveries),
             ("POST", "/_sim/deliveries", self.deliver_again),
+            ("POST", "/_sim/listeners", self.listen),
             ("POST", "/_sim/disputes", self.dispute),
             ("GET", "/_sim/violations", self.violations),
             ("DELETE", "/_sim/violations", self.forgive),
@@ -117,6 +118,14 @@ class ControlApi:
             again = [account.queue_delivery(event, endpoint) for endpoint in endpoints]
         self._timekeeper.wake()
         return JSONResponse(again)
+
+    async def listen(self, request: Request) -> Response:
+        """Have the endpoint `url` told of `events`, signed with `secret`, which the API would choose itself."""
+        given = await request.json()
+        account = self._account()
+        with account.store.transaction():
+            endpoint = webhook_endpoints.hear(account, given["url"], given["events"], given["secret"])
+        return JSONResponse(endpoint)
 
     async def dispute(self, request: Request) -> Response:
         """Have the customer's bank dispute a charge, as no request of the API can."""

@@ -72,6 +72,17 @@ def delete(account: Account, params: Params, webhook_endpoint: str) -> Obj:
     return {"id": webhook_endpoint, "object": "webhook_endpoint", "deleted": True}
 
 
+def hear(account: Account, url: str, events: list[str], secret: str) -> Obj:
+    """Have an endpoint told from now on, signed with a secret of its owner's choice; told twice it is there once."""
+    known = [item for item in account.store.all("webhook_endpoint") if item["url"] == url]
+    if known:
+        endpoint = account.save(known[0], enabled_events=events, status="enabled")
+    else:
+        endpoint = create(account, {"url": url, "enabled_events": events})
+    account.store.put({"id": endpoint["id"], "object": SECRET, "secret": secret})
+    return account.find("webhook_endpoint", endpoint["id"])
+
+
 def _checked(url: str) -> str:
     if not url.startswith(("http://", "https://")):
         message = f"Invalid URL: {url!r} must begin with http:// or https://."

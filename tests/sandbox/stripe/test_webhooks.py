@@ -185,3 +185,17 @@ def test_events_are_kept_for_thirty_days(
     assert client.v1.events.list().data == []
     with pytest.raises(stripe.InvalidRequestError, match="No such event"):
         client.v1.events.retrieve(event)
+
+
+def test_an_endpoint_can_choose_its_own_secret_and_is_there_once_however_often_it_says_so(
+    stripe_simulator: StripeSimulator, client: stripe.StripeClient, books: Books, receiver: Receiver
+) -> None:
+    for secret in ("whsec_first", "whsec_second"):
+        stripe_simulator.control.tell(receiver.url, ["customer.created"], secret)
+    books.customer(card=None)
+
+    stripe_simulator.control.advance()
+
+    [(body, header)] = receiver.got
+    assert stripe.Webhook.construct_event(body, header, "whsec_second").type == "customer.created"
+    assert len(client.v1.webhook_endpoints.list().data) == 1
