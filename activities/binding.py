@@ -143,28 +143,14 @@ def activities(ports: Ports) -> dict[str, list[Activity]]:
     telling = CorrectionLetters(letters, ports.tenants, ports.press)
     on_cases += [correcting.open, correcting.propose, correcting.close, telling.tell]
     on_cases += [RecoveryLetters(letters, ports.tenants).write]
-    collecting = _collecting(ports)
-    on_cases += [collecting.close]
-    payments += [correcting.carry_out, collecting.open, collecting.refresh, collecting.attempt, collecting.look_up]
-    hearing = ProviderEvents(ports.events, ports.event_source, collecting, ports.receivables, ports.policies, ports.now)
-    on_runs += [hearing.process, hearing.settle, hearing.sweep]
+    recovery, charging = _on_recovery(ports, letters)
+    on_cases += recovery
+    payments += [correcting.carry_out, *charging]
     usage = UsageChecks(ports.rollups, ports.usage, USAGE_INTAKE)
     bulk += [usage.bring_up_to_date, usage.validate]
     access, limits = Access(ports.restrictions, ports.now), _limiting(ports)
     on_cases += [access.restrict, access.lift, limits.tell]
     bulk += [limits.check]
-    recovering = _recovering(ports, letters)
-    on_cases += [
-        recovering.open,
-        recovering.look,
-        recovering.restore,
-        recovering.tell,
-        recovering.role_of,
-        recovering.arrange,
-        recovering.put_in_force,
-        recovering.settle,
-    ]
-    payments += [recovering.look, recovering.take]
     purging = Retention(ports.retention, ports.restrictions, ports.policies, ports.now)
     on_runs += [purging.propose, purging.close]
     bulk += [purging.plan, purging.begin, purging.carry_out, purging.certify]
@@ -216,6 +202,35 @@ def _collecting(ports: Ports) -> Payments:
         ports.holds,
         ports.now,
     )
+
+
+def _on_recovery(ports: Ports, letters: Letters) -> tuple[list[Activity], list[Activity]]:
+    """Collecting debts, hearing of them, and recovering a tenant; the latter list is what asks the payment provider."""
+    collecting, recovering = _collecting(ports), _recovering(ports, letters)
+    hearing = ProviderEvents(ports.events, ports.event_source, collecting, ports.receivables, ports.policies, ports.now)
+    ordinary: list[Activity] = [
+        collecting.close,
+        hearing.process,
+        hearing.settle,
+        hearing.sweep,
+        recovering.open,
+        recovering.look,
+        recovering.restore,
+        recovering.tell,
+        recovering.role_of,
+        recovering.arrange,
+        recovering.put_in_force,
+        recovering.settle,
+    ]
+    asking: list[Activity] = [
+        collecting.open,
+        collecting.refresh,
+        collecting.attempt,
+        collecting.look_up,
+        recovering.look,
+        recovering.take,
+    ]
+    return ordinary, asking
 
 
 def _correcting(ports: Ports) -> InvoiceCorrections:
