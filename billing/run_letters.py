@@ -1,8 +1,8 @@
 """What each letter about a month end says, built from the run: facts only, the sentences are in the templates."""
 
 from billing.cases import PendingApproval
-from billing.emails import RunClosed, RunHandedOver, RunReviewRequested
 from billing.month_end import Ending, Outcome, RunStory
+from billing.run_emails import RunClosed, RunHandedOver, RunReviewRequested
 from billing.run_reports import CurrencyTotal, RunReport, RunReview
 from billing.wording import counted, listed, percent
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from billing.authority import Role
-from billing.emails import Payload, RunClosed, RunHandedOver, RunReviewRequested
+from billing.emails import Payload
+from billing.run_emails import RunClosed, RunHandedOver, RunReviewRequested
 
 _EXPIRES = datetime(2026, 11, 6, 5, 12, tzinfo=UTC)
 _CASE = "month-end/2026-10"
