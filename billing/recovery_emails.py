@@ -62,8 +62,8 @@ class Coming(_Payload):
 
 
 class PaymentFailed(_Payload):
-    """The payment failure notice (I14). `grace_days` 0: there is no grace; `retry_at` None: nothing is tried again by
-    itself."""
+    """The payment failure notice (I14). `grace_days` are those still left, 0 when the tier has none or they are over, since
+    the letter promises that long without interruption; `retry_at` None: nothing is tried again by itself."""
 
     template: Literal["payment_failed"] = "payment_failed"
     owed: Owed

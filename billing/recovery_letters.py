@@ -66,7 +66,8 @@ _BECAUSE = {
 
 
 def payment_failed(owed: Owed, grace_days: int, retry_at: datetime | None) -> PaymentFailed:
-    """`grace_days` 0 when the tier has no grace; `retry_at` None when nothing is tried again by itself."""
+    """`grace_days` are those still left, 0 when there is no grace or it is over; `retry_at` None when nothing is tried
+    again by itself."""
     return PaymentFailed(owed=owed, grace_days=grace_days, retry_at=retry_at)
 
 

@@ -54,6 +54,12 @@ def coming(standing: Standing, policy: DunningPolicy, now: datetime) -> tuple[Co
     )
 
 
+def grace_left(standing: Standing, policy: DunningPolicy, now: datetime) -> int:
+    """For how many more days the service runs without a limit, as people count them; 0 once it is limited."""
+    limited_at = next((at for rung, at in ahead(standing, policy, now) if rung is Rung.RATE_LIMITED), now)
+    return policy.days(limited_at - now)
+
+
 def letter_of(
     action: Action, tenant: Tenant, standing: Standing, policy: DunningPolicy, now: datetime
 ) -> Payload | None:

@@ -23,7 +23,7 @@ from billing.emails import HandedOver, Payload
 from billing.ladder import contacted, opened, performed, restriction_of
 from billing.ladder_moves import anchored, changed_tier, interrupted, resumed, stopped
 from billing.recovery_letters import RestoredBecause
-from billing.recovery_steps import in_words, letter_of, limit_of, news_between, owed_by, owed_in_words
+from billing.recovery_steps import grace_left, in_words, letter_of, limit_of, news_between, owed_by, owed_in_words
 from billing.rungs import Rung
 from workflows.blocks.records import noted
 from workflows.blocks.steps import MONEY, RECORD, step, words_of
@@ -94,7 +94,7 @@ class DelinquencyLadder(DelinquencyArranging):
             return
         owed = owed_by(self.order.tenant_id, self.stands)
         retry_at = min((chase.next_at for chase in self.chases.values() if chase.next_at), default=None)
-        grace = self.dunning.days(self.dunning.tiers[self.stands.tier].grace + self.stands.grace_extra)
+        grace = grace_left(self.stands, self.dunning, now)
         self.told_of |= {debt.invoice_id for debt in self.stands.chased}
         self.standing = contacted(self.stands, now, self.dunning)
         self.note(f"told that a payment failed, {owed_in_words(self.stands)} is owed")
