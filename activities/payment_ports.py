@@ -73,7 +73,8 @@ class Collector(Protocol):
         """The customer's ways to pay, the default first."""
 
     def plan(self, effect: Effect, invoice: CollectibleInvoice, reading: Reading) -> Wire:
-        """The charge over the net due, with what must be known to find it again. Raises INVALID when nothing is due."""
+        """The charge over the net due, by the `payment_method` of the effect's request if it names one, with what must be
+        known to find it again. Raises INVALID when nothing is due."""
 
     def fits(self, wire: Wire, reading: Reading) -> bool:
         """Whether a frozen charge still asks for no more than what is due now."""

@@ -262,6 +262,8 @@ class Payments:
 def _intent(order: AttemptOrder) -> EffectIntent:
     """What is frozen is which attempt it is: the amount is the net due of the moment it leaves."""
     request = {"invoice_id": order.invoice_id, "origin": order.origin.value, "number": order.number}
+    if order.payment_method:
+        request |= {"payment_method": order.payment_method}
     return EffectIntent(
         op_key=order.op_key,
         kind=EffectKind.PAYMENT,

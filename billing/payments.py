@@ -112,7 +112,8 @@ class RefreshOrder(_Record):
 
 class AttemptOrder(_Record):
     """One attempt to collect one invoice; `number` counts per invoice and origin from 1, over all episodes. `request_key`
-    is what whoever asked for it will repeat."""
+    is what whoever asked for it will repeat; `payment_method` is the one to charge instead of the customer's default.
+    """
 
     tenant_id: str
     invoice_id: str
@@ -122,6 +123,7 @@ class AttemptOrder(_Record):
     requested_by: str
     reason: str = ""
     request_key: str | None = None
+    payment_method: str | None = None
 
     @property
     def op_key(self) -> str:

@@ -134,6 +134,7 @@ class PaymentRetry(PaymentRetryDesk):
             requested_by=asked.attempt.by if asked else RUNBOOK,
             reason=asked.attempt.reason if asked else "",
             request_key=asked.attempt.request_key if asked else None,
+            payment_method=self.new_method if origin is Origin.CARD_UPDATE else None,
         )
         result = await self._attempt(order)
         if asked:

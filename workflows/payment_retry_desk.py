@@ -66,6 +66,7 @@ class PaymentRetryDesk(Runbook):
         # What was said to it and is not done yet.
         self.asked: deque[Asked] = deque()
         self.new_card = self.stirred = self.told_over = False
+        self.new_method: str | None = None
         self.in_doubt: AttemptOrder | None = None
         self._cards_seen: set[str] = set()
 
@@ -87,7 +88,7 @@ class PaymentRetryDesk(Runbook):
     def card_updated(self, card: CardUpdated) -> None:
         if card.event_id not in self._cards_seen:
             self._cards_seen.add(card.event_id)
-            self.new_card, self.held_until = True, None
+            self.new_card, self.new_method, self.held_until = True, card.payment_method, None
             self.note("the customer has a new way to pay")
 
     @workflow.signal(description="Something changed at the provider: read the invoice anew")

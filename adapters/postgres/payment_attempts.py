@@ -20,7 +20,7 @@ _NOTHING_SENT = (Outcome.HELD.value, Outcome.NOTHING_DUE.value, Outcome.BELOW_MI
 
 
 class PaymentAttempts:
-    """The attempts' half of `ReceivablesBook`."""
+    """Satisfies `ReceivablesBook` as far as it is about attempts."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -95,7 +95,7 @@ class PaymentAttempts:
 
 
 def _new(order: AttemptOrder, now: datetime) -> dict[str, Any]:
-    return order.model_dump(mode="json") | {"op_key": order.op_key, "began_at": now}
+    return order.model_dump(mode="json", exclude={"payment_method"}) | {"op_key": order.op_key, "began_at": now}
 
 
 def _under_way(connection: Connection, invoice_id: str) -> AttemptRow | None:

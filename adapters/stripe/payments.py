@@ -61,8 +61,7 @@ class StripeCollector:
         """See the port. What was charged before is frozen too: a charge beside it is the one that was asked for."""
         if not reading.remaining:
             raise BillingFailure(FailureCode.INVALID, f"nothing is due on {invoice.number}: it is {reading.status}")
-        method = next(iter(self.methods(invoice.provider_customer_id)), None)
-        about = {"payment_method": method and method.payment_method_id, "currency": reading.remaining.currency}
+        about = {"payment_method": self._method_for(effect, invoice), "currency": reading.remaining.currency}
         due = {"amount": reading.remaining.minor, "invoice": invoice.provider_invoice_id}
         if reading.status is not InvoiceStatus.OPEN:
             return Wire(call=CHARGE_AGAIN, params=about | due | _again(effect, invoice))
@@ -94,6 +93,14 @@ class StripeCollector:
             return _without_method(wire)
         with told_by(failure_of_reading):
             return _answer(wire, list(self._charges(wire, op_key)))
+
+    def _method_for(self, effect: Effect, invoice: CollectibleInvoice) -> str | None:
+        """The one that was asked for, else the customer's default, else any."""
+        asked_for: str | None = effect.request.get("payment_method")
+        if asked_for is not None:
+            return asked_for
+        default = next(iter(self.methods(invoice.provider_customer_id)), None)
+        return default and default.payment_method_id
 
     def _charge(self, wire: Wire, options: stripe.RequestOptions) -> None:
         match wire.call:

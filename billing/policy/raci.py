@@ -28,6 +28,7 @@ RACI: dict[str, Raci] = {
     "run_handed_over": Raci(responsible="Platform", accountable="SRE"),
     "run_closed": Raci(responsible="Finance", accountable="Finance"),
     "invoice_written_off": Raci(responsible="Finance", accountable="Finance"),
+    "payment-retry": Raci(responsible="Finance", accountable="Finance"),
     "reconciliation": Raci(responsible="Finance", accountable="Finance"),
     "reconciliation_differs": Raci(responsible="Finance", accountable="VP Engineering"),
     "duplicates_found": Raci(responsible="Finance", accountable="Finance"),

@@ -39,5 +39,14 @@ async def test_only_stripe_calls_run_on_the_payments_lane(temporal_environment: 
         settings = lane.config(active_config=True)
 
     assert settings["task_queue"] == lane_queue(QUEUE, MONEY.lane)
-    assert [one.name for one in definitions(settings["activities"])] == ["issue_credit", "carry_out_correction"]
+    assert [one.name for one in definitions(settings["activities"])] == [
+        "issue_credit",
+        "carry_out_correction",
+        "open_payment_retry",
+        "refresh_receivables",
+        "attempt_payment",
+        "look_up_payment",
+        "look_at_debts",
+        "take_delinquency_step",
+    ]
     assert settings["max_task_queue_activities_per_second"] == worker.SANDBOX_RATES.payments_a_second

@@ -11,6 +11,7 @@ from temporalio import workflow
 
 from billing import invoice_corrections, month_end, reconciling, retention, usage_validation
 from billing.cases import Ending
+from billing.payments import RetryPhase
 from billing.policy.raci import RACI
 from workflows.registry import RUNBOOKS
 
@@ -21,6 +22,7 @@ ENDINGS: dict[str, list[str]] = {
     "dispute": [ending.name.lower() for ending in Ending],
     "invoice-correction": [ending.name.lower() for ending in invoice_corrections.Ending],
     "month-end": [ending.name.lower() for ending in month_end.Ending],
+    "payment-retry": [phase.name.lower() for phase in RetryPhase if phase is not RetryPhase.RETRYING],
     "reconciliation": [ending.name.lower() for ending in reconciling.Ending],
     "retention": [ending.name.lower() for ending in retention.Ending],
     "usage-validation": [ending.name.lower() for ending in usage_validation.Ending],

@@ -185,7 +185,7 @@ class FakeCollector:
         params = {
             "invoice_id": invoice.invoice_id,
             "tenant_id": invoice.tenant_id,
-            "payment_method": method and method.payment_method_id,
+            "payment_method": effect.request.get("payment_method") or (method and method.payment_method_id),
             "amount": reading.remaining.minor,
             "currency": reading.remaining.currency,
             "op_key": effect.op_key,

@@ -11,6 +11,7 @@ from billing.failures import BillingFailure, FailureCode
 from billing.invoices import InvoiceStatus
 from billing.payments import Origin, Outcome
 from tests.adapters.stripe.tills import INVOICE, TOTAL, FakeTill, StripeTill, Till
+from tests.fixtures.stripe_simulator import StripeSimulator
 
 Opens = Callable[..., Till]
 
@@ -218,6 +219,17 @@ def test_never_more_of_a_card_than_four_digits(till: Till) -> None:
     (method,) = till.collector.methods(invoice.provider_customer_id)
 
     assert (method.kind, method.last4, method.is_default) == ("card", "4242", True)
+
+
+def test_a_new_card_is_charged_and_not_the_default(stripe_simulator: StripeSimulator) -> None:
+    till = StripeTill(stripe_simulator)
+    (invoice,) = till.book.collectible((INVOICE,))
+    card = till.client.v1.payment_methods.attach("pm_card_mastercard", {"customer": invoice.provider_customer_id})
+
+    till.tries(1, Origin.CARD_UPDATE, payment_method=card.id)
+
+    (charge,) = till.client.v1.charges.list().data
+    assert charge.payment_method == card.id
 
 
 def test_an_unknown_failure_keeps_its_code(till: Till) -> None:

@@ -48,10 +48,18 @@ class Till(ABC):
     def now(self) -> datetime:
         """The moment at the bank, which is ours too."""
 
-    def tries(self, number: int = 1, origin: Origin = Origin.SCHEDULED) -> AttemptResult:
+    def tries(
+        self, number: int = 1, origin: Origin = Origin.SCHEDULED, payment_method: str | None = None
+    ) -> AttemptResult:
         """One run of the activity."""
         order = AttemptOrder(
-            tenant_id="acme", invoice_id=INVOICE, origin=origin, number=number, case_id="case", requested_by="runbook"
+            tenant_id="acme",
+            invoice_id=INVOICE,
+            origin=origin,
+            number=number,
+            case_id="case",
+            requested_by="runbook",
+            payment_method=payment_method,
         )
         return self._payments().attempt(order)
 
