@@ -54,7 +54,7 @@ _KEEP_NAMES = text("""
 
 
 class RetentionPlans(PlanShelf):
-    """The part of `RetentionBook` that is about plans."""
+    """Satisfies `RetentionBook` as far as it is about plans."""
 
     def __init__(self, engine: Engine, documents: DocumentFiles, now: Now = wall_clock) -> None:
         super().__init__(engine, documents)
