@@ -35,11 +35,11 @@ class _Column(NamedTuple):
 
     @property
     def x(self) -> float:
-        return WIDTH * self.start + (_GAP if self.figure else 0)
+        return float(WIDTH * self.start + (_GAP if self.figure else 0))
 
     @property
     def room(self) -> float:
-        return WIDTH * self.share - _GAP
+        return float(WIDTH * self.share - _GAP)
 
 
 _COLUMNS = (
