@@ -104,25 +104,23 @@ class Ports:
 
 
 Activity = Callable[..., Any]
+ByLane = dict[str, list[Activity]]
 # The lane of everything that has none of its own: the workers' own task queue.
 ORDINARY = ""
 
 
-def activities(ports: Ports) -> dict[str, list[Activity]]:
+def activities(ports: Ports) -> ByLane:
     """Every activity, bound to its ports, by the lane it runs on."""
-    on_cases, payments = _on_cases(ports)
+    by_lane: ByLane = {ORDINARY: [], PAYMENTS_LANE: [], INVOICES_LANE: [], BULK_LANE: []}
+    for room in (_on_cases, _on_runs, _on_invoices, _on_usage, _on_recovery, _on_retention):
+        for lane, offered in room(ports).items():
+            by_lane[lane] += offered
+    return by_lane
+
+
+def _on_runs(ports: Ports) -> ByLane:
     runs = MonthEnds(ports.runs, ports.reviews, ports.rollups, ports.holds, ports.policies, ports.now)
-    documents, pushing = Documents(ports.press, ports.courier), InvoicePushing(ports.pushing)
-    on_runs: list[Activity] = [
-        runs.open,
-        runs.held,
-        runs.propose,
-        runs.withdraw,
-        runs.release,
-        runs.park,
-        runs.close,
-        documents.deliver,
-    ]
+    documents = Documents(ports.press, ports.courier)
     bulk: list[Activity] = [
         runs.preflight,
         runs.close_usage,
@@ -135,35 +133,63 @@ def activities(ports: Ports) -> dict[str, list[Activity]]:
         runs.abandon,
         documents.print,
     ]
+    ordinary: list[Activity] = [
+        runs.open,
+        runs.held,
+        runs.propose,
+        runs.withdraw,
+        runs.release,
+        runs.park,
+        runs.close,
+        documents.deliver,
+    ]
+    return {ORDINARY: ordinary, BULK_LANE: bulk}
+
+
+def _on_invoices(ports: Ports) -> ByLane:
+    """Issued ones: pushed, compared with the provider's, corrected."""
     comparing = Reconciliations(ports.reconciliations, ports.invoicing, ports.effects, ports.policies, ports.now)
-    on_runs += [comparing.open, comparing.close]
-    bulk += [comparing.read, comparing.compare]
     correcting = _correcting(ports)
-    letters = Letters(ports.postman, ports.effects, ports.operators, ports.now)
-    telling = CorrectionLetters(letters, ports.tenants, ports.press)
-    on_cases += [correcting.open, correcting.propose, correcting.close, telling.tell]
-    on_cases += [RecoveryLetters(letters, ports.tenants).write]
-    recovery, charging = _on_recovery(ports, letters)
-    on_cases += recovery
-    payments += [correcting.carry_out, *charging]
-    usage = UsageChecks(ports.rollups, ports.usage, USAGE_INTAKE)
-    bulk += [usage.bring_up_to_date, usage.validate]
-    access, limits = Access(ports.restrictions, ports.now), _limiting(ports)
-    on_cases += [access.restrict, access.lift, limits.tell]
-    bulk += [limits.check]
-    purging = Retention(ports.retention, ports.restrictions, ports.policies, ports.now)
-    on_runs += [purging.propose, purging.close]
-    bulk += [purging.plan, purging.begin, purging.carry_out, purging.certify]
+    telling = CorrectionLetters(_writing(ports), ports.tenants, ports.press)
     return {
-        ORDINARY: [*on_cases, *on_runs],
-        PAYMENTS_LANE: payments,
-        INVOICES_LANE: [pushing.push, comparing.void],
-        BULK_LANE: bulk,
+        ORDINARY: [
+            comparing.open,
+            comparing.close,
+            correcting.open,
+            correcting.propose,
+            correcting.close,
+            telling.tell,
+        ],
+        PAYMENTS_LANE: [correcting.carry_out],
+        INVOICES_LANE: [InvoicePushing(ports.pushing).push, comparing.void],
+        BULK_LANE: [comparing.read, comparing.compare],
     }
 
 
+def _on_usage(ports: Ports) -> ByLane:
+    """Rolled up, validated, and held against what a plan includes."""
+    usage = UsageChecks(ports.rollups, ports.usage, USAGE_INTAKE)
+    access, limits = Access(ports.restrictions, ports.now), _limiting(ports)
+    return {
+        ORDINARY: [access.restrict, access.lift, limits.tell],
+        BULK_LANE: [usage.bring_up_to_date, usage.validate, limits.check],
+    }
+
+
+def _on_retention(ports: Ports) -> ByLane:
+    purging = Retention(ports.retention, ports.restrictions, ports.policies, ports.now)
+    return {
+        ORDINARY: [purging.propose, purging.close],
+        BULK_LANE: [purging.plan, purging.begin, purging.carry_out, purging.certify],
+    }
+
+
+def _writing(ports: Ports) -> Letters:
+    return Letters(ports.postman, ports.effects, ports.operators, ports.now)
+
+
 def _limiting(ports: Ports) -> UsageLimits:
-    letters = Letters(ports.postman, ports.effects, ports.operators, ports.now)
+    letters = _writing(ports)
     return UsageLimits(
         ports.restrictions,
         ports.running_usage,
@@ -176,13 +202,13 @@ def _limiting(ports: Ports) -> UsageLimits:
     )
 
 
-def _recovering(ports: Ports, letters: Letters) -> Delinquencies:
+def _recovering(ports: Ports, writing: RecoveryLetters) -> Delinquencies:
     return Delinquencies(
         ports.delinquencies,
         ports.receivables,
         _collecting(ports),
         Access(ports.restrictions, ports.now),
-        RecoveryLetters(letters, ports.tenants),
+        writing,
         ports.deletion,
         ports.tenants,
         ports.operators,
@@ -204,11 +230,13 @@ def _collecting(ports: Ports) -> Payments:
     )
 
 
-def _on_recovery(ports: Ports, letters: Letters) -> tuple[list[Activity], list[Activity]]:
-    """Collecting debts, hearing of them, and recovering a tenant; the latter list is what asks the payment provider."""
-    collecting, recovering = _collecting(ports), _recovering(ports, letters)
+def _on_recovery(ports: Ports) -> ByLane:
+    """Collecting debts, hearing of them, and recovering a tenant; what asks the payment provider has its lane."""
+    writing = RecoveryLetters(_writing(ports), ports.tenants)
+    collecting, recovering = _collecting(ports), _recovering(ports, writing)
     hearing = ProviderEvents(ports.events, ports.event_source, collecting, ports.receivables, ports.policies, ports.now)
     ordinary: list[Activity] = [
+        writing.write,
         collecting.close,
         hearing.process,
         hearing.settle,
@@ -230,7 +258,7 @@ def _on_recovery(ports: Ports, letters: Letters) -> tuple[list[Activity], list[A
         recovering.look,
         recovering.take,
     ]
-    return ordinary, asking
+    return {ORDINARY: ordinary, PAYMENTS_LANE: asking}
 
 
 def _correcting(ports: Ports) -> InvoiceCorrections:
@@ -247,7 +275,7 @@ def _correcting(ports: Ports) -> InvoiceCorrections:
     )
 
 
-def _on_cases(ports: Ports) -> tuple[list[Activity], list[Activity]]:
+def _on_cases(ports: Ports) -> ByLane:
     intake = Intake(ports.tenants, ports.invoices, ports.policies, ports.calendars, ports.register, ports.now)
     investigation = Investigation(ports.evidence, ports.tenants, ports.invoices, ports.credits)
     credit = Credits(
@@ -261,7 +289,7 @@ def _on_cases(ports: Ports) -> tuple[list[Activity], list[Activity]]:
         ports.operators,
         ports.now,
     )
-    approvals, letters = Approvals(ports.desk), Letters(ports.postman, ports.effects, ports.operators, ports.now)
+    approvals, letters = Approvals(ports.desk), _writing(ports)
     closing = ClosingDesk(ports.register, ports.tickets)
     ordinary: list[Activity] = [
         intake.open_case,
@@ -281,4 +309,4 @@ def _on_cases(ports: Ports) -> tuple[list[Activity], list[Activity]]:
         closing.note,
         Operators(ports.operators).objection,
     ]
-    return ordinary, [credit.issue]
+    return {ORDINARY: ordinary, PAYMENTS_LANE: [credit.issue]}
