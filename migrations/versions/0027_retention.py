@@ -91,7 +91,7 @@ SCOPE = r"""
 # A letter that names no tenant belongs to the one its case is about.
 LETTER_OWNER = r"""
     create function letter_owner(tenant_id text, case_id text) returns text language sql immutable parallel safe as $$
-        select coalesce($1, case when split_part($2, '/', 1) = 'delinquency' then split_part($2, '/', 2) end)
+        select coalesce($1, case when split_part($2, '/', 1) in ('delinquency', 'usage-limits') then split_part($2, '/', 2) end)
     $$
 """
 
