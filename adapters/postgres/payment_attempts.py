@@ -34,7 +34,10 @@ class PaymentAttempts:
             if own is None:
                 return _under_way(connection, order.invoice_id) or _lost_a_race(order)
             if own.ended_at is not None and own.outcome in _NOTHING_SENT:
-                return _under_way(connection, order.invoice_id) or _begun_again(connection, order)
+                other = _under_way(connection, order.invoice_id)
+                if other is None:
+                    _begin_again(connection, order)
+                return other
             if own.case_id != order.case_id:
                 raise BillingFailure(
                     FailureCode.CONFLICT, f"{order.op_key} was made by {own.case_id}: take the next number"
@@ -106,7 +109,7 @@ def _under_way(connection: Connection, invoice_id: str) -> AttemptRow | None:
     return None if row is None else _row(row)
 
 
-def _begun_again(connection: Connection, order: AttemptOrder) -> None:
+def _begin_again(connection: Connection, order: AttemptOrder) -> None:
     who = order.model_dump(include={"case_id", "requested_by", "reason", "request_key"})
     _changed(connection, order.op_key, ended_at=None, outcome=None, words="", **who)
 

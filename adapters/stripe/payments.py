@@ -100,7 +100,7 @@ class StripeCollector:
         if asked_for is not None:
             return asked_for
         default = next(iter(self.methods(invoice.provider_customer_id)), None)
-        return default and default.payment_method_id
+        return default.payment_method_id if default else None
 
     def _charge(self, wire: Wire, options: stripe.RequestOptions) -> None:
         match wire.call:

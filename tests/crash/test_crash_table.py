@@ -16,6 +16,7 @@ from activities.documents import Documents
 from activities.invoice_correction import InvoiceCorrections
 from activities.invoice_push import InvoicePushing
 from activities.month_end import MonthEnds
+from activities.payments import Payments
 from activities.reconciliation import Reconciliations
 from activities.recovery_letters import RecoveryLetters
 from activities.usage import UsageChecks
@@ -36,10 +37,10 @@ SHORT = tuple(
 )
 
 # Month ends have a chaos of their own; the daily checks begin again where they were; corrections die between any two calls
-# in tests/adapters/postgres/test_correction_crashes.py; what a tenant is written to leaves as the dispute's letters do.
+# in tests/adapters/postgres/test_correction_crashes.py, charges in test_payment_crashes.py beside it; what a tenant is written to leaves as the dispute's letters do.
 ELSEWHERE = (
     MonthEnds, Documents, InvoicePushing, Reconciliations, UsageChecks, InvoiceCorrections, CorrectionLetters,
-    RecoveryLetters, Access, UsageLimits,
+    RecoveryLetters, Access, UsageLimits, Payments,
 )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from billing.emails import Recipient
 from billing.holds import HeldEffect, Hold
 from billing.money import Money
 from billing.payments import (
+    ATTEMPT_NOW,
     AttemptResult,
     AttemptTold,
     ManualAttempt,
@@ -200,7 +201,7 @@ class ChaseInHand:
 
     async def is_charged_by(self, operator: str, reason: str = "the customer asked on the phone") -> AttemptResult:
         answer: AttemptResult = await self.handle.execute_update(
-            PaymentRetry.attempt_now, ManualAttempt(by=operator, reason=reason)
+            ATTEMPT_NOW, ManualAttempt(by=operator, reason=reason), result_type=AttemptResult
         )
         await self.office.clock.settled(self.handle)
         return answer

@@ -12,6 +12,7 @@ from billing.payments import (
     LOOK,
     PAUSE,
     RESUME,
+    AttemptTold,
     CardUpdated,
     Origin,
     Outcome,
@@ -207,7 +208,7 @@ async def test_its_case_hears_of_every_attempt(office: CollectingOffice) -> None
         Parent.run, order, id=f"parent/{invoice_id}", task_queue=office.queue
     )
     child = office.clock.client.get_workflow_handle(order.workflow_id)
-    heard = []
+    heard: list[AttemptTold] = []
     while not heard or heard[-1].phase is not RetryPhase.EXHAUSTED:
         heard = await parent.query(Parent.heard)
 

@@ -1,0 +1,148 @@
+"""The process ends before or after any call of an attempt to charge: tried again, also by somebody else, money moved once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from activities.payments import Payments
+from adapters.policies import Policies
+from adapters.postgres.effects import Effects
+from adapters.postgres.receivables import PostgresReceivables
+from billing.failures import BillingFailure
+from billing.money import Money
+from billing.payments import AttemptOrder, AttemptResult, Origin, Outcome
+from billing.policy.standard import STANDARD
+from tests.adapters.postgres.company import ORIGINAL, Company
+from tests.adapters.postgres.test_correction_crashes import Fate, Mortal, ProcessDiedError
+from tests.fakes.collector import FakeCollector
+from tests.fakes.effects import FakeEffects
+from tests.fakes.receivables import FakeReceivables
+
+# More than twice the calls on the way from the first reading to the result on record.
+MOMENTS = 200
+NIGHT = timedelta(hours=30)
+OWED = Money.of("1000.00", "USD")
+MORTAL = ("book", "effects", "collector")
+
+
+class _Quiet:
+    """The standard policy for everybody, and no holds."""
+
+    def in_force(self, about: Any = None) -> Any:
+        return () if about == "charging" else STANDARD
+
+    def find(self, tenant_id: str) -> None:
+        return None
+
+
+@dataclass
+class House:
+    """One debt of Acme's, and whoever tries to collect it."""
+
+    bank: FakeCollector
+    verbs: Payments
+    at: datetime = field(default_factory=lambda: datetime(2026, 12, 1, 9, tzinfo=UTC))
+
+    def tries(self, number: int, origin: Origin = Origin.SCHEDULED) -> AttemptResult:
+        """As the runbook does: again after what may be cured, and after what nobody knows."""
+        order = AttemptOrder(
+            tenant_id="acme", invoice_id=ORIGINAL, origin=origin, number=number, case_id="case", requested_by="runbook"
+        )
+        for _ in range(6):
+            try:
+                result = self.verbs.attempt(order)
+            except BillingFailure as failure:
+                assert not failure.final, failure.for_us
+                continue
+            if result.outcome is not Outcome.UNKNOWN:
+                return result
+        return result
+
+    def dies(self, fate: Fate, number: int) -> bool:
+        """Whether the process that tried it did not live to see the end."""
+        immortal = self.verbs
+        mortal: dict[str, Any] = {name: Mortal(getattr(immortal, name), fate) for name in MORTAL}
+        self.verbs = replace(immortal, **mortal)
+        try:
+            self.tries(number)
+        except ProcessDiedError:
+            return True
+        finally:
+            self.verbs = immortal
+        return False
+
+
+def a_house(book: Any, effects: Any, bank: FakeCollector) -> House:
+    quiet: Any = _Quiet()
+    house = House(bank, Payments(book, effects, bank, quiet, quiet, quiet, lambda: house.at))
+    bank.now = lambda: house.at
+    bank.bill(ORIGINAL, "acme", OWED)
+    return house
+
+
+def in_memory() -> House:
+    bank = FakeCollector()
+    return a_house(FakeReceivables(bank), FakeEffects(), bank)
+
+
+def _reopened(house: House) -> int:
+    """Paid once and refunded in part: a second charge beside the invoice. Answers the number of the next attempt."""
+    house.tries(1)
+    house.bank.refunds(ORIGINAL, 300_00)
+    return 2
+
+
+@pytest.mark.parametrize(
+    ("by", "later"),
+    [(Origin.SCHEDULED, timedelta(0)), (Origin.MANUAL, NIGHT)],
+    ids=["again at once", "by somebody else the next day"],
+)
+@pytest.mark.parametrize("answer", ["paid", "lost", "lost-before", "stored-500", "stored-500-before", "lost_card"])
+@pytest.mark.parametrize("reopened", [False, True], ids=["open", "re-opened"])
+def test_a_process_that_ends_anywhere_charges_once(reopened: bool, answer: str, by: Origin, later: timedelta) -> None:
+    for moment in range(1, MOMENTS):
+        house = in_memory()
+        number = _reopened(house) if reopened else 1
+        before = len(house.bank.taken)
+        house.bank.next_answers.append(answer)
+
+        died = house.dies(Fate(moment), number)
+        house.at += later
+        if later:
+            house.bank.forget_keys()
+        house.tries(1 if by is Origin.MANUAL else number, by)
+        house.tries(number)
+        house.at += NIGHT
+        house.tries(number + 1)
+
+        # Whatever came of the one that died, the debt is paid once by what followed, and by nothing more.
+        assert len(house.bank.taken) - before == 1
+        assert house.bank.billed[ORIGINAL].remaining == 0
+        if not died:
+            return
+    pytest.fail(f"more than {MOMENTS} moments")
+
+
+def test_in_postgres_too(company: Company, engine: Engine) -> None:
+    bank, effects = FakeCollector(), Effects(engine, Policies(engine))
+    house = a_house(PostgresReceivables(engine), effects, bank)
+    outcomes = []
+
+    # Every third moment: all of them are tried in memory.
+    for number in range(1, MOMENTS):
+        bank.next_answers.append("insufficient_funds")
+        died = house.dies(Fate(3 * number), number)
+        outcomes.append(house.tries(number).outcome)
+        if not died:
+            break
+
+    states = company.rows("select state, count(*) as many from effects where kind = 'payment' group by state")
+    assert outcomes == [Outcome.DECLINED] * number
+    assert len(bank.charges) == number
+    assert states == [{"state": "confirmed", "many": number}]
+    assert {row.number for row in house.verbs.book.attempts(ORIGINAL)} == set(range(1, number + 1))
