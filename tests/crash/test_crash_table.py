@@ -37,7 +37,8 @@ SHORT = tuple(
 )
 
 # Month ends have a chaos of their own; the daily checks begin again where they were; corrections die between any two calls
-# in tests/adapters/postgres/test_correction_crashes.py, charges in test_payment_crashes.py beside it; what a tenant is written to leaves as the dispute's letters do.
+# in tests/adapters/postgres/test_correction_crashes.py, charges in test_payment_crashes.py beside it; what a tenant is
+# written to leaves as the dispute's letters do.
 ELSEWHERE = (
     MonthEnds, Documents, InvoicePushing, Reconciliations, UsageChecks, InvoiceCorrections, CorrectionLetters,
     RecoveryLetters, Access, UsageLimits, Payments,
