@@ -36,6 +36,8 @@ RACI: dict[str, Raci] = {
     "account_manager_task": Raci(responsible="Customer Success", accountable="Finance"),
     "retention": Raci(responsible="Platform", accountable="Legal"),
     "retention_notice": Raci(responsible="Finance", accountable="Legal"),
+    "stripe-events": Raci(responsible="Platform", accountable="Finance"),
+    "stripe-events-sweep": Raci(responsible="Platform", accountable="Finance"),
     "decision_log": Raci(responsible="Finance", accountable="Legal"),
     "usage-validation": Raci(responsible="Platform", accountable="Finance"),
     "usage_to_look_at": Raci(responsible="Platform", accountable="Finance"),

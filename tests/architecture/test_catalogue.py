@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 from temporalio import workflow
 
-from billing import invoice_corrections, month_end, reconciling, retention, usage_validation
+from billing import (
+    invoice_corrections,
+    month_end,
+    provider_events,
+    reconciling,
+    retention,
+    usage_limits,
+    usage_validation,
+)
 from billing.cases import Ending
 from billing.payments import RetryPhase
 from billing.policy.raci import RACI
@@ -25,6 +33,10 @@ ENDINGS: dict[str, list[str]] = {
     "payment-retry": [phase.name.lower() for phase in RetryPhase if phase is not RetryPhase.RETRYING],
     "reconciliation": [ending.name.lower() for ending in reconciling.Ending],
     "retention": [ending.name.lower() for ending in retention.Ending],
+    # It has no ending: it goes on in a new run.
+    "stripe-events": ["went_on"],
+    "stripe-events-sweep": [ending.name.lower() for ending in provider_events.SweepEnding],
+    "usage-limits": [ending.name.lower() for ending in usage_limits.Ending],
     "usage-validation": [ending.name.lower() for ending in usage_validation.Ending],
 }
 

@@ -2,146 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine
 from temporalio import workflow
-from temporalio.client import Client, WorkflowHistory
+from temporalio.client import WorkflowHistory
 from temporalio.service import RPCError
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import UnsandboxedWorkflowRunner
 
-from activities.boundary import FailureBoundary
 from billing.failures import BillingFailure, FailureCode
-from billing.provider_events import CASE_ID, EventState, FeedStory, News, SweepEnding, Totals
-from billing.recovery import DelinquencyOrder
+from billing.provider_events import CASE_ID, EventState, FeedStory, Totals
 from starters import provider_events as by_name
 from starters.speaking import ask
 from tests.adapters.postgres.test_provider_events import MORNING, Feed
 from tests.fakes.events import busy
-from tests.fixtures.temporal import CaseClock, Handle
+from tests.fixtures.temporal import CaseClock
 from tests.histories.keeping import keep
+from tests.workflows.hearing import House, Listening, a_house
 from workflows.blocks.attributes import NEEDS_HUMAN
-from workflows.blocks.sandbox import sandboxed_runner
-from workflows.provider_events import StripeEvents, as_markdown
-from workflows.provider_events_sweep import StripeEventsSweep
+from workflows.provider_events import as_markdown
 
 LONG = 40
-KEPT_AS, SWEEPS_KEPT_AS = "stripe_events", "stripe_events_sweep"
-
-
-@workflow.defn(name="delinquency", sandboxed=False)
-class Listening:
-    """A case that remembers what it hears, until it is over."""
-
-    def __init__(self) -> None:
-        self.news: list[News] = []
-        self.over = False
-
-    @workflow.run
-    async def run(self, order: DelinquencyOrder) -> None:
-        if order.heard:
-            self.news.insert(0, order.heard)
-        await workflow.wait_condition(lambda: self.over)
-
-    @workflow.signal
-    def heard(self, news: News) -> None:
-        self.news.append(news)
-
-    @workflow.signal
-    def end(self) -> None:
-        self.over = True
-
-    @workflow.query
-    def told(self) -> list[News]:
-        return self.news
-
-
-@dataclass
-class House:
-    """A company that owes, its provider, and the runbook at work."""
-
-    feed: Feed
-    clock: CaseClock
-    queue: str
-    tenant: str
-    handle: Handle | None = None
-    tries: int = 0
-
-    @property
-    def client(self) -> Client:
-        return self.clock.client
-
-    async def works(self) -> Handle:
-        with self.clock.held():
-            self.handle = await self.client.start_workflow(
-                StripeEvents.run, Totals(), id=f"{CASE_ID}-{uuid4().hex[:8]}", task_queue=self.queue
-            )
-        await self.clock.settled(self.handle)
-        return self.handle
-
-    async def hears(self, kind: str, **changes: Any) -> str:
-        """Something happens to the invoice, the event arrives, and the runbook is woken."""
-        assert self.handle is not None
-        event, before = self.feed.stripe.tells_of_invoice(kind, self.feed.invoice(self.tenant), **changes), self.tries
-        self.feed.hears(event)
-        await self.handle.signal(StripeEvents.poke)
-        await self.has(lambda story: tries(story) > before)
-        self.tries = tries(await self.story())
-        return event.event_id
-
-    async def has(self, wanted: Callable[[FeedStory], bool]) -> None:
-        """Return once the story says so: while a case begins, its beginner has nothing to do and is not done."""
-        async with asyncio.timeout(15):
-            while not wanted(await self.story()):  # noqa: ASYNC110 - a query is all there is to ask
-                await asyncio.sleep(0.01)
-
-    async def story(self) -> FeedStory:
-        assert self.handle is not None
-        return await self.handle.query(StripeEvents.story)
-
-    async def closes(self) -> None:
-        if self.handle is not None and self.handle.id != CASE_ID:
-            await self.handle.terminate()
-        for case in (f"delinquency/{self.tenant}", CASE_ID):
-            with suppress(RPCError):
-                await self.client.get_workflow_handle(case).terminate()
-
-    async def told(self) -> list[str]:
-        case = self.client.get_workflow_handle_for(Listening.run, f"delinquency/{self.tenant}")
-        return [news.event_id for news in await case.query(Listening.told)]
-
-
-def tries(story: FeedStory) -> int:
-    made = story.totals
-    return made.processed + made.ignored + made.parked + made.put_off
-
-
-@asynccontextmanager
-async def a_house(feed: Feed, clock: CaseClock, **options: Any) -> AsyncIterator[House]:
-    queue, tenant = f"events-{uuid4().hex[:8]}", f"acme-{uuid4().hex[:8]}"
-    feed.bills(tenant)
-    house = House(feed, clock, queue, tenant)
-    with ThreadPoolExecutor(4) as threads:
-        async with Worker(
-            clock.client,
-            task_queue=queue,
-            workflows=[StripeEvents, StripeEventsSweep, Listening],
-            activities=[feed.desk.process, feed.desk.settle, feed.desk.sweep],
-            interceptors=[FailureBoundary()],
-            activity_executor=threads,
-            **{"workflow_runner": sandboxed_runner(), **options},
-        ):
-            yield house
-            await house.closes()
+KEPT_AS = "stripe_events"
 
 
 @pytest.fixture
@@ -293,55 +179,6 @@ async def test_a_step_that_fails_for_good_stops_nothing(house: House, monkeypatc
     assert [line.text for line in stumbled.timeline] == ["could not get on: a row is damaged"]
     assert (await house.story()).totals.processed == 1
     keep(KEPT_AS, "stumbled", await handle.fetch_history())
-
-
-# -- the sweep -------------------------------------------------------------------------------------------------------------
-
-
-async def swept(house: House) -> SweepEnding:
-    with suppress(RPCError):
-        await house.client.get_workflow_handle(CASE_ID).terminate()
-    with house.clock.held():
-        handle = await house.client.start_workflow(
-            StripeEventsSweep.run, id=f"sweep-{uuid4().hex[:8]}", task_queue=house.queue
-        )
-    ending = SweepEnding(await handle.result())
-    keep(SWEEPS_KEPT_AS, ending.name.lower(), await handle.fetch_history())
-    return ending
-
-
-async def test_a_sweep_finds_what_never_arrived_and_has_it_worked_through(house: House) -> None:
-    missed = house.feed.stripe.tells_of_invoice(
-        "invoice.payment_failed", house.feed.invoice(house.tenant), overdue_since=MORNING
-    )
-
-    ending = await swept(house)
-
-    house.handle = house.client.get_workflow_handle(CASE_ID)
-    await house.has(lambda story: story.totals.processed == 1)
-    assert ending is SweepEnding.FOUND
-    assert house.feed.line(missed).state is EventState.PROCESSED
-    assert await house.told() == [missed.event_id]
-
-
-async def test_a_sweep_that_misses_nothing_sees_to_it_all_the_same_that_events_are_worked_through(house: House) -> None:
-    ending = await swept(house)
-
-    story = await ask(house.client, CASE_ID, by_name.STORY, FeedStory)
-    assert ending is SweepEnding.NOTHING_MISSED
-    assert story.totals == Totals()
-
-
-async def test_a_provider_that_cannot_be_swept_is_swept_the_next_time(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refused(*_: Any) -> None:
-        raise BillingFailure(FailureCode.INVALID, "Stripe refused: no such parameter")
-
-    monkeypatch.setattr(house.feed.stripe, "since", refused)
-
-    assert await swept(house) is SweepEnding.NOT_SWEPT
-    assert house.feed.book.swept_until() is None
 
 
 async def test_the_runbook_is_woken_and_begun_by_the_names_it_answers_to(house: House) -> None:
