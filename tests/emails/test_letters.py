@@ -139,6 +139,7 @@ LOOK = {
     "reconciliation_not_finished": "reconcile --period 2026-10",
     "invoice_written_off": "invoice show MSC-2026-000417",
     "account_manager_task": "delinquency show acme",
+    "retention_notice": "retention show 2026-11-23",
     "overage_review": "access show acme",
     "usage_limits_not_checked": "schedules trigger usage-limits",
     "usage_to_look_at.failed": "usage validate",
@@ -241,4 +242,5 @@ def test_an_unknown_stage_is_told_as_it_is_and_a_missing_time_not_at_all() -> No
 # Fields that choose the words instead of being among them, and those of which a variant tells only a part.
 SAID_IN_OTHER_WORDS = {
     "template", "resolution", "stage", "role", "requested_by", "category", "severity", "next_step", "step", "then", "share",
+    "news",
 }  # fmt: skip
