@@ -45,6 +45,7 @@ def test_a_missing_variable_is_named_with_its_purpose_and_an_example() -> None:
         ("SPEED", "fast"),
         ("SPEED", "0"),
         ("API_PORT", "70000"),
+        ("BILLING_PORTAL_URL", "billing.example/pay"),
         ("PORTAL_SECRET", "hush"),
         ("PORTAL_SECRET", "a-secret-that-is-long-enough,hush"),
         ("PORTAL_SECRET", ","),

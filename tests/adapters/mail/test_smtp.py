@@ -205,3 +205,14 @@ def test_a_sender_that_is_not_one_address_is_refused_at_once(sender: str) -> Non
         SmtpPostman("127.0.0.1", 25, sender)
 
     assert failure.value.code is FailureCode.INVALID
+
+
+def test_a_letter_about_a_payment_names_the_page_to_pay_at_and_the_sender_to_ask(server: MailServer) -> None:
+    failed = letter(payloads("USD")["payment_failed"], READERS["en-US"])
+
+    postman(server, billing_portal_url="https://pay.house.example/sign-in").deliver(failed)
+
+    (mail,) = server.mails
+    words = " ".join(mail.get_body(("plain",)).get_content().split())
+    assert "update your payment method at: https://pay.house.example/sign-in" in words
+    assert "write to billing@house.example" in words
