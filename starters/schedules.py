@@ -115,6 +115,15 @@ def declared(policy: MonthEndPolicy) -> tuple[Declared, ...]:
             note="look for events of the payment provider that never arrived",
             catch_up_within=_AN_HOUR,
         ),
+        Declared(
+            schedule_id="usage-limits",
+            workflow="usage-limits",
+            arguments=({},),
+            at=time(0, 0),
+            hourly=True,
+            note="hold running usage against its caps: warn, limit, release",
+            catch_up_within=_AN_HOUR,
+        ),
         _retention(policy.zone),
     )
 

@@ -11,6 +11,7 @@ import yaml
 from fastapi.routing import APIRoute
 
 from console import (
+    access,
     approvals,
     cases,
     corrections,
@@ -116,6 +117,7 @@ def test_every_make_target_and_variable_that_is_quoted_exists(guide: Path) -> No
 @each_guide
 def test_every_route_that_is_quoted_is_served(guide: Path) -> None:
     parts = (
+        access,
         approvals,
         cases,
         corrections,
