@@ -98,9 +98,9 @@ LETTER_OWNER = r"""
 OF_DISPUTE = "{0} t join disputes d on d.case_id = t.case_id"
 # Nothing is billed after what was billed last, and nothing of it is taken back.
 ENDED = """ends = least(now(), greatest(starts + interval '1 second', coalesce(
-    (select max(billed.service_end) from invoices billed
-        where billed.tenant_id = contracts.tenant_id and billed.status not in ('draft', 'void'))::timestamp
-    at time zone (select zone from tenants where tenants.tenant_id = contracts.tenant_id), starts)))"""
+    (select max(coalesce(billed.service_end, (to_date(billed.period, 'YYYY-MM') + interval '1 month')::date))
+        from invoices billed where billed.tenant_id = contracts.tenant_id and billed.status not in ('draft', 'void')
+    )::timestamp at time zone (select zone from tenants where tenants.tenant_id = contracts.tenant_id), starts)))"""
 NAMELESS = (
     "name = 'Deleted customer', billing_email = 'deleted@customer.invalid', address = null, tax_id = null, "
     "payment_method_id = null"

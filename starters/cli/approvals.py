@@ -89,4 +89,5 @@ def _decide(
 def _tell(receipt: DecisionReceipt, question: PendingApproval) -> None:
     if not receipt.accepted:
         raise BillingFailure(FailureCode.NOT_APPROVED, f"this does not count: {receipt.message}")
-    say(f"{receipt.message}: {question.worth} for {question.tenant_id or question.case_id}")
+    about = question.tenant_id or question.case_id
+    say(f"{receipt.message}: {f'{question.worth} for {about}' if question.worth else about}")

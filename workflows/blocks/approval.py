@@ -171,5 +171,7 @@ def _reminded_at(pending: PendingApproval, policy: ApprovalPolicy, number: int) 
 
 def _label(pending: PendingApproval, moment: datetime) -> str:
     if moment == pending.expires_at:
-        return f"approval by {pending.role} of {pending.worth} expires {moment:%a %d %b %H:%M} UTC"
-    return f"remind {pending.role} to decide about {pending.worth} at {moment:%a %d %b %H:%M} UTC"
+        of = f" of {pending.worth}" if pending.worth else ""
+        return f"approval by {pending.role}{of} expires {moment:%a %d %b %H:%M} UTC"
+    about = f" about {pending.worth}" if pending.worth else ""
+    return f"remind {pending.role} to decide{about} at {moment:%a %d %b %H:%M} UTC"
