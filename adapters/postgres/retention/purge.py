@@ -41,6 +41,8 @@ from billing.retention import (
 
 # Files go before the rows that name them: what is interrupted in between finds nothing there the next time.
 _WITH_FILES = "evidence_packs"
+# The lock under which `adapters.postgres.holds` places one.
+_PLACING_HOLDS = 7246113
 
 
 class PostgresRetention(RetentionPlans):
@@ -97,7 +99,8 @@ class PostgresRetention(RetentionPlans):
             return connection.execute(waiting).one_or_none()
 
     def _remove_files(self, tenant_id: str) -> None:
-        """The folders of every collection of a tenant, whether they are still there or not; held ones stay."""
+        """The folders of every collection of a tenant, whether they are still there or not. Held ones stay, and whoever
+        places a hold meanwhile waits until it is known which are gone."""
         packs = (
             select(evidence_packs.c.evidence_id)
             .join(disputes, disputes.c.case_id == evidence_packs.c.case_id)
@@ -105,6 +108,7 @@ class PostgresRetention(RetentionPlans):
             .where(func.retention_is_held(tenant_id, _WITH_FILES).is_(False))
         )
         with transaction(self._engine) as connection:
+            connection.execute(select(func.pg_advisory_xact_lock_shared(_PLACING_HOLDS)))
             for name in connection.execute(packs).scalars():
                 self._remove(self._evidence / name)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from adapters.postgres.decisions import DecisionLog
 from adapters.postgres.press.reading import manuscripts
@@ -198,6 +201,31 @@ def test_what_was_interrupted_goes_on_where_it_stood_and_counts_each_row_once(es
     assert not interrupted.over
     assert (whole.gone, whole.total, whole.over) == (total, total, True)
     assert again == whole
+
+
+def test_two_workers_at_once_delete_each_row_once(estate: Estate) -> None:
+    begun(estate)
+    planned = estate.on_record()
+
+    with ThreadPoolExecutor(2) as workers:
+        done = list(workers.map(lambda _: estate.goes(planned, batch=3), range(2)))
+
+    assert done[-1].gone == planned.plan.total
+    assert estate.present("bolt") == {}
+
+
+def test_a_session_that_dies_in_the_middle_of_a_batch_takes_its_count_along(estate: Estate) -> None:
+    begun(estate)
+    before = estate.present("bolt")
+    with pytest.raises(DBAPIError), estate.engine.begin() as connection:
+        connection.execute(text("select carry_out_retention(:plan, 1, 5)"), {"plan": PLAN})
+        connection.execute(text("select pg_terminate_backend(pg_backend_pid())"))
+
+    after = estate.present("bolt")
+    whole = estate.goes(estate.on_record())
+
+    assert after == before
+    assert whole.gone == sum(before.values())
 
 
 def test_finishing_and_beginning_twice_is_once(estate: Estate) -> None:
