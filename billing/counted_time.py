@@ -33,8 +33,11 @@ class Stop(BaseModel):
 
 def merged(stops: Iterable[Stop]) -> tuple[Stop, ...]:
     """The same time without overlaps, in order: an hour under two holds is one hour."""
+    known = tuple(stops)
+    if len(known) < 2:
+        return known
     whole: list[Stop] = []
-    for stop in sorted(stops, key=lambda one: one.since):
+    for stop in sorted(known, key=lambda one: one.since):
         last = whole[-1] if whole else None
         if last is None or (last.until is not None and last.until < stop.since):
             whole.append(stop)

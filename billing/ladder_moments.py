@@ -31,17 +31,17 @@ def promise_ends(standing: Standing) -> datetime | None:
     """When an open promise is due: its moment, later by what holds took of the time to keep it; None without a promise,
     or while a hold has no end."""
     promise = standing.promise
-    return promise and after(standing.stopped, promise.made_at, promise.until - promise.made_at)
+    return after(standing.stopped, promise.made_at, promise.until - promise.made_at) if promise else None
 
 
 def stops(standing: Standing) -> tuple[Stop, ...]:
     """The time that counts against none of the debts."""
-    arranged = []
+    resting = standing.stopped
     if standing.promise:
-        arranged.append(Stop(since=standing.promise.made_at, until=promise_ends(standing)))
+        resting = (*resting, Stop(since=standing.promise.made_at, until=promise_ends(standing)))
     if standing.exemption:
-        arranged.append(standing.exemption)
-    return merged((*standing.stopped, *arranged))
+        resting = (*resting, standing.exemption)
+    return merged(resting)
 
 
 def goes_on_from(standing: Standing, now: datetime) -> datetime | None:
@@ -166,7 +166,8 @@ def _after_notices(
 
 def _stops_of(standing: Standing, debt: Debt) -> Sequence[Stop]:
     """What stops the time of one debt."""
-    return merged((*stops(standing), *standing.disputes.get(debt.invoice_id, ())))
+    disputed = standing.disputes.get(debt.invoice_id, ())
+    return merged((*stops(standing), *disputed)) if disputed else stops(standing)
 
 
 def _latest(*moments: datetime | None) -> datetime | None:
