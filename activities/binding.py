@@ -237,6 +237,7 @@ def _on_recovery(ports: Ports) -> ByLane:
     hearing = ProviderEvents(ports.events, ports.event_source, collecting, ports.receivables, ports.policies, ports.now)
     ordinary: list[Activity] = [
         writing.write,
+        collecting.due,
         collecting.close,
         hearing.process,
         hearing.settle,

@@ -10,6 +10,7 @@ from activities.ports import ProviderAnswer, Wire
 from billing.effects import Effect
 from billing.invoices import InvoiceStatus
 from billing.money import Currency, Money
+from billing.payment_collection import DueInvoice
 from billing.payments import AttemptOrder, AttemptResult, AttemptRow, Origin, Receivable
 
 
@@ -98,6 +99,10 @@ class ReceivablesBook(Protocol):
 
     def unsettled(self, tenant_id: str) -> tuple[str, ...]:
         """The tenant's invoices whose mirror says that something remains, or that were pushed and never read."""
+
+    def due(self, after: str, limit: int, now: datetime) -> tuple[DueInvoice, ...]:
+        """The first `limit` invoices behind `after`, by id, that fell due and that nobody collects: those to be charged that
+        were never tried or whose first charge nobody knows of, and those that are paid on receipt and not overdue yet."""
 
     def keep(self, receivables: Sequence[Receivable]) -> None:
         """Write the mirror; an older reading never replaces a newer one."""

@@ -33,6 +33,7 @@ from billing.effects import Effect, EffectIntent, EffectKind, EffectState
 from billing.failures import BillingFailure, FailureCode
 from billing.holds import HeldEffect, Hold
 from billing.invoices import InvoiceStatus
+from billing.payment_collection import DuePage
 from billing.payments import (
     AttemptOrder,
     AttemptResult,
@@ -50,6 +51,8 @@ log = structlog.get_logger("payments")
 
 # A request that the provider has not seen by then is not on its way any more.
 ARRIVES_WITHIN = timedelta(minutes=10)
+# A page of the daily collection.
+DUE_A_PAGE = 100
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,12 @@ class Payments:
         """Read the invoices fresh at the provider and keep how they stand; by invoice."""
         ids = order.invoice_ids or (self.book.unsettled(order.tenant_id) if order.tenant_id else ())
         return tuple(self._kept(invoice, self._reading(invoice)) for invoice in self.book.collectible(ids))
+
+    @activity.defn(name="list_due_payments", no_thread_cancel_exception=True)
+    def due(self, after: str) -> DuePage:
+        """The next page of what fell due and nobody collects, by invoice; empty behind the last."""
+        invoices = self.book.due(after, DUE_A_PAGE, self.now())
+        return DuePage(invoices=invoices, policy=self.policies.in_force(None).payments)
 
     @activity.defn(name="open_payment_retry", no_thread_cancel_exception=True)
     def open(self, order: RetryOrder) -> OpenedRetry:

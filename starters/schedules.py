@@ -31,7 +31,9 @@ from temporalio.client import (
 )
 
 from billing.failures import BillingFailure, FailureCode
+from billing.payment_collection import COLLECTION
 from billing.policy.month_end import MonthEndPolicy
+from billing.policy.payments import COLLECTED_AT
 from billing.policy.standard import RECONCILIATION, RETENTION
 from billing.provider_events import SWEEP
 from billing.schedules import objection_to_time
@@ -104,6 +106,14 @@ def declared(policy: MonthEndPolicy) -> tuple[Declared, ...]:
             arguments=(policy.zone,),
             at=RECONCILIATION.starts_at,
             note="compare the month that was billed last with the payment provider",
+            catch_up_within=_A_DAY,
+        ),
+        Declared(
+            schedule_id=COLLECTION,
+            workflow=COLLECTION,
+            arguments=({},),
+            at=COLLECTED_AT,
+            note="charge what fell due for the first time, and read what is paid on receipt",
             catch_up_within=_A_DAY,
         ),
         Declared(

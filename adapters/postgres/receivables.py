@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, bindparam, select, text, update
@@ -13,6 +14,7 @@ from adapters.postgres.engine import transaction
 from adapters.postgres.payment_attempts import PaymentAttempts
 from adapters.postgres.tables import invoices, receivables
 from billing.money import Money
+from billing.payment_collection import COLLECTION, DueInvoice
 from billing.payments import Receivable
 
 # A document's first revision is the one that stands at the provider; the later ones share its id there.
@@ -53,6 +55,33 @@ _UNSETTLED = text("""
     order by document.invoice_id
 """)
 
+# Who is charged automatically owes it at once. Open first attempts of nobody's case are the collection's own.
+_DUE = text("""
+    select document.invoice_id, document.tenant_id, tenant.collection = 'charge_automatically' as charged,
+        (
+            select attempt.began_at from payment_attempts attempt
+            where attempt.invoice_id = document.invoice_id and attempt.ended_at is null
+        ) as unknown_since
+    from invoices document
+    join tenants tenant using (tenant_id)
+    left join receivables mirror using (invoice_id)
+    where document.invoice_id > :after and document.corrects is null and document.status = 'open'
+        and document.provider_invoice_id is not null and document.issued_at <= :now
+        and tenant.provider_customer_id is not null
+        and (mirror.invoice_id is null or (mirror.remaining_minor > 0 and mirror.chased_by is null))
+        and not coalesce(mirror.too_small, false)
+        and (
+            (tenant.collection <> 'charge_automatically' and mirror.overdue_since is null)
+            or tenant.collection = 'charge_automatically' and not exists (
+                select from payment_attempts attempt
+                where attempt.invoice_id = document.invoice_id
+                    and coalesce(attempt.outcome, '') not in ('held', 'nothing_due', 'below_minimum')
+                    and (attempt.ended_at is not null or attempt.case_id <> :collection)
+            )
+        )
+    order by document.invoice_id limit :limit
+""")
+
 _FACTS = (
     "number", "provider_invoice_id", "status", "currency", "due_minor", "remaining_minor", "overdue_since",
     "charged_back", "disputed", "usage_only", "charged_automatically", "too_small", "read_at",
@@ -78,6 +107,11 @@ class PostgresReceivables(PaymentAttempts):
     def unsettled(self, tenant_id: str) -> tuple[str, ...]:
         with transaction(self._engine) as connection:
             return tuple(connection.execute(_UNSETTLED, {"tenant_id": tenant_id}).scalars())
+
+    def due(self, after: str, limit: int, now: datetime) -> tuple[DueInvoice, ...]:
+        asked = {"after": after, "limit": limit, "now": now, "collection": COLLECTION}
+        with transaction(self._engine) as connection:
+            return tuple(DueInvoice.model_validate(row._asdict()) for row in connection.execute(_DUE, asked))
 
     def keep(self, receivables_read: Sequence[Receivable]) -> None:
         if not receivables_read:

@@ -1,6 +1,6 @@
 """When a payment is tried again, how often by hand, and below which amount nothing is charged at all (I6)."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -55,6 +55,9 @@ class PaymentPolicy(BaseModel):
             }
         )
 
+
+# When the daily collection begins, in the house's zone: after a month end has pushed its documents.
+COLLECTED_AT = time(8)
 
 # In force, and what a bundle means that was pinned before it knew payments.
 PAYMENTS = PaymentPolicy(

@@ -12,6 +12,7 @@ from temporalio import workflow
 from billing import (
     invoice_corrections,
     month_end,
+    payment_collection,
     provider_events,
     reconciling,
     retention,
@@ -30,6 +31,7 @@ ENDINGS: dict[str, list[str]] = {
     "dispute": [ending.name.lower() for ending in Ending],
     "invoice-correction": [ending.name.lower() for ending in invoice_corrections.Ending],
     "month-end": [ending.name.lower() for ending in month_end.Ending],
+    "payment-collection": [ending.name.lower() for ending in payment_collection.Ending],
     "payment-retry": [phase.name.lower() for phase in RetryPhase if phase is not RetryPhase.RETRYING],
     "reconciliation": [ending.name.lower() for ending in reconciling.Ending],
     "retention": [ending.name.lower() for ending in retention.Ending],

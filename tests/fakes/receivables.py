@@ -9,6 +9,7 @@ from datetime import datetime
 from activities.payment_ports import CollectibleInvoice
 from activities.payment_results import result_of_row
 from billing.failures import BillingFailure, FailureCode
+from billing.payment_collection import COLLECTION, DueInvoice
 from billing.payments import AttemptOrder, AttemptResult, AttemptRow, Origin, Outcome, Receivable
 from tests.fakes.collector import FakeCollector
 
@@ -39,6 +40,19 @@ class FakeReceivables:
     def unsettled(self, tenant_id: str) -> tuple[str, ...]:
         of_tenant = [one.invoice for one in self.collector.billed.values() if one.invoice.tenant_id == tenant_id]
         return tuple(sorted(one.invoice_id for one in of_tenant if self._may_be_owed(one.invoice_id)))
+
+    def due(self, after: str, limit: int, now: datetime) -> tuple[DueInvoice, ...]:
+        found = [
+            DueInvoice(
+                invoice_id=one,
+                tenant_id=billed.invoice.tenant_id,
+                charged=billed.automatic,
+                unknown_since=next((row.began_at for row in self._of(one) if row.ended_at is None), None),
+            )
+            for one, billed in sorted(self.collector.billed.items())
+            if one > after and self._is_due(one, automatic=billed.automatic)
+        ]
+        return tuple(found[:limit])
 
     def keep(self, receivables: Sequence[Receivable]) -> None:
         for one in receivables:
@@ -104,6 +118,13 @@ class FakeReceivables:
 
     def chaser_of(self, invoice_id: str) -> str | None:
         return self.chasers.get(invoice_id)
+
+    def _is_due(self, invoice_id: str, *, automatic: bool) -> bool:
+        known = self.mirror.get(invoice_id)
+        owed = known is None or (bool(known.remaining) and not known.too_small and invoice_id not in self.chasers)
+        tried = [row for row in self._of(invoice_id) if row.outcome not in _NOTHING_SENT]
+        own = all(row.ended_at is None and row.case_id == COLLECTION for row in tried)
+        return owed and (own if automatic else known is None or known.overdue_since is None)
 
     def _of(self, invoice_id: str) -> list[AttemptRow]:
         return [row for row in self.rows.values() if row.invoice_id == invoice_id]

@@ -41,6 +41,8 @@ from billing.payments import (
 )
 from billing.policy.bundle import Policy
 from billing.policy.standard import STANDARD
+from billing.provider_events import News
+from billing.recovery import CASE, HEARD, DelinquencyOrder
 from billing.tenants import Tenant
 from tests.fakes.collector import FakeCollector
 from tests.fakes.effects import FakeEffects
@@ -49,6 +51,7 @@ from tests.fakes.receivables import FakeReceivables
 from tests.fixtures.temporal import CaseClock, Handle
 from tests.histories.keeping import keep
 from workflows.blocks.sandbox import sandboxed_runner
+from workflows.payment_collection import PaymentCollection
 from workflows.payment_retry import PaymentRetry
 
 TENANT = "acme"
@@ -125,6 +128,32 @@ class Parent:
     @workflow.query
     def heard(self) -> list[AttemptTold]:
         return self.told
+
+
+@workflow.defn(name=CASE, sandboxed=False)
+class Recovery:
+    """Stands for the recovery of a tenant: keeps what it hears until it is told that it is over."""
+
+    def __init__(self) -> None:
+        self.news: list[News] = []
+        self.over = False
+
+    @workflow.run
+    async def run(self, order: DelinquencyOrder) -> None:
+        self.news += [order.heard] if order.heard else []
+        await workflow.wait_condition(lambda: self.over)
+
+    @workflow.signal(name=HEARD)
+    def hear(self, news: News) -> None:
+        self.news.append(news)
+
+    @workflow.signal
+    def end(self) -> None:
+        self.over = True
+
+    @workflow.query
+    def heard_of(self) -> list[News]:
+        return self.news
 
 
 @dataclass
@@ -228,8 +257,8 @@ async def a_collecting_office(clock: CaseClock) -> AsyncIterator[CollectingOffic
             Worker(
                 clock.client,
                 task_queue=office.queue,
-                workflows=[PaymentRetry, Parent],
-                activities=[payments.close, letters.notify, Operators(directory).objection],
+                workflows=[PaymentRetry, PaymentCollection, Parent, Recovery],
+                activities=[payments.due, payments.close, letters.notify, Operators(directory).objection],
                 workflow_runner=sandboxed_runner(),
                 **shared,
             ),

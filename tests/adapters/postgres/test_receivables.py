@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
@@ -14,6 +15,7 @@ from billing.declines import Advice
 from billing.failures import BillingFailure, FailureCode
 from billing.invoices import InvoiceLine, InvoiceStatus, LineKind
 from billing.money import Money
+from billing.payment_collection import COLLECTION
 from billing.payments import AttemptOrder, AttemptResult, Origin, Outcome, Receivable
 from tests.adapters.postgres.company import ORIGINAL, Company, invoice
 from tests.fakes.collector import FakeCollector
@@ -234,3 +236,47 @@ def test_the_application_may_write_both_and_delete_neither(company: Company, eng
 
     with engine.connect() as connection:
         assert connection.execute(privileges).scalars().all() == [True, True]
+
+
+def test_what_fell_due_is_listed_until_it_is_tried_or_collected(book: ReceivablesBook) -> None:
+    first = book.due("", 10, NOON)
+    book.begin(order(case_id=COLLECTION), NOON)
+    unknown = book.due("", 10, NOON)
+    book.end(order().op_key, DECLINED, NOON)
+
+    assert [(one.invoice_id, one.tenant_id, one.charged, one.unknown_since) for one in first] == [
+        (ORIGINAL, "acme", True, None)
+    ]
+    assert [one.unknown_since for one in unknown] == [NOON]
+    assert book.due("", 10, NOON) == ()
+    assert book.due(ORIGINAL, 10, NOON) == ()
+
+
+@pytest.mark.parametrize(
+    "settled",
+    [{"remaining": "0.00", "status": InvoiceStatus.PAID}, {"remaining": "0.30", "too_small": True}],
+    ids=["paid", "too small"],
+)
+def test_what_needs_no_charge_is_not_listed(book: ReceivablesBook, settled: dict[str, Any]) -> None:
+    book.keep((receivable(**settled),))
+
+    assert book.due("", 10, NOON) == ()
+
+
+def test_what_somebody_collects_is_left_to_them(book: ReceivablesBook) -> None:
+    book.keep((receivable(),))
+    book.chased_by(ORIGINAL, "payment-retry/1")
+
+    assert book.due("", 10, NOON) == ()
+
+
+def test_what_is_paid_on_receipt_is_read_until_it_is_overdue(company: Company, engine: Engine) -> None:
+    book = PostgresReceivables(engine)
+    company.run("update tenants set collection = 'send_invoice'")
+    before = book.due("", 10, NOON)
+    book.keep((receivable(overdue_since=None),))
+    read = book.due("", 10, NOON)
+    book.keep((receivable(at=NOON + timedelta(minutes=1)),))
+
+    assert [one.charged for one in before + read] == [False, False]
+    assert book.due("", 10, NOON) == ()
