@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from billing.cases import Answer, Inquiry, Reason, Remark, ReplyId
-from billing.disputes import Category, Resolution
+from billing.disputes import Category, Resolution, Sha256
 from billing.holds import HeldEffect
 from billing.invoice_corrections import Deed
 from billing.money import Currency
@@ -84,6 +84,13 @@ class PeriodWish(_Wish):
     """The month that is to be compared with the provider."""
 
     period: BillingMonth
+
+
+class ConfirmationWish(_Wish):
+    """What a person confirms for good: the hash of the plan that they read, and the word CONFIRM."""
+
+    plan_sha256: Sha256
+    word: Annotated[str, Field(max_length=40)]
 
 
 class LineWish(_Wish):

@@ -6,6 +6,7 @@ BillingFailure with the reason in words.
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 
 from temporalio.client import Client
@@ -22,10 +23,14 @@ CONFIRM = "confirm"
 TRY_AGAIN = "try_again"
 STORY = "story"
 
+_DIGITS_OF_A_KEY = 12
 
-def order_of(by: str, now: datetime) -> PurgeOrder:
-    """A plan that somebody asks for beside the weekly ones, named after its moment in UTC: `2026-11-21-153012`."""
-    return PurgeOrder(plan_id=f"{now:%Y-%m-%d-%H%M%S}", requested_by=by)
+
+def order_of(by: str, now: datetime, key: str | None = None) -> PurgeOrder:
+    """A plan that somebody asks for beside the weekly ones, named after its moment in UTC: `2026-11-21-153012`; with a key
+    after the day and what stands for the key, so that the same key is the same plan for a day."""
+    told_apart = f"k{hashlib.sha256(key.encode()).hexdigest()[:_DIGITS_OF_A_KEY]}" if key else f"{now:%H%M%S}"
+    return PurgeOrder(plan_id=f"{now:%Y-%m-%d}-{told_apart}", requested_by=by)
 
 
 async def start(client: Client, order: PurgeOrder, *, task_queue: str) -> None:

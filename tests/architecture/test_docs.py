@@ -21,6 +21,7 @@ from console import (
     month_end,
     payments,
     reconciliation,
+    retention,
     usage,
     webhooks,
 )
@@ -128,6 +129,7 @@ def test_every_route_that_is_quoted_is_served(guide: Path) -> None:
         month_end,
         payments,
         reconciliation,
+        retention,
         usage,
         webhooks,
     )
