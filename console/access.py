@@ -85,7 +85,7 @@ async def access(
     that nothing was ever known.
     """
     answer = await answers.of(tenant_id)
-    if answer.kept.standing is None:
+    if not answer.exists:
         raise Refusal(404, "not_found", f"there is no tenant {tenant_id}")
     if answer.stale:
         _desk(request).metrics.stale_access.inc()

@@ -19,20 +19,20 @@ from billing.access import AccessStanding
 from billing.failures import BillingFailure, FailureCode
 from billing.policy.limits import AccessPolicy
 
-# About a kilobyte each. Beyond this the ones that were read longest ago are forgotten.
+# Less than a kilobyte each. Beyond this the ones that were read longest ago are forgotten.
 KEPT_AT_MOST = 50_000
 # While the books are away nobody asks them more often than this.
 ASKED_AGAIN_AFTER = 0.5
+
+_FRESH, _STALE = b', "stale": false}', b', "stale": true}'
 
 Read = Callable[[Sequence[str]], Mapping[str, AccessStanding]]
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What the books said of one tenant; `standing` None: there is none. `read_at` is by the clock that measures."""
+    """What the books said of one tenant, as JSON; empty when there is none. `read_at` is by the clock that measures."""
 
-    standing: AccessStanding | None
-    as_of: datetime
     read_at: float
     etag: str
     body: bytes
@@ -47,11 +47,14 @@ class Answer:
     stale: bool
 
     @property
+    def exists(self) -> bool:
+        """Whether there is such a tenant."""
+        return bool(self.kept.body)
+
+    @property
     def body(self) -> bytes:
-        """The answer as JSON."""
-        standing = self.kept.standing
-        assert standing is not None  # noqa: S101 - who is not there is told otherwise
-        return _written(standing, self.kept.as_of, stale=True) if self.stale else self.kept.body
+        """The answer as JSON; `stale` is its last member."""
+        return self.kept.body.removesuffix(_FRESH) + _STALE if self.stale else self.kept.body
 
 
 class AccessAnswers:
@@ -128,17 +131,17 @@ class AccessAnswers:
         at, as_of = self._measure(), self._now()
         for tenant_id in asked:
             standing = found.get(tenant_id)
-            body = _written(standing, as_of, stale=False) if standing else b""
+            body = _written(standing, as_of) if standing else b""
             etag = f'W/"{tenant_id}-{standing.revision}"' if standing else ""
-            self._kept[tenant_id] = Kept(standing, as_of, at, etag, body)
+            self._kept[tenant_id] = Kept(at, etag, body)
             self._kept.move_to_end(tenant_id)
         while len(self._kept) > self._most:
             self._kept.popitem(last=False)
 
 
-def _written(standing: AccessStanding, as_of: datetime, *, stale: bool) -> bytes:
+def _written(standing: AccessStanding, as_of: datetime) -> bytes:
     """`rate_share` as a number, as gateways multiply with it."""
-    return json.dumps(
+    content = json.dumps(
         {
             "tenant_id": standing.tenant_id,
             "restriction": standing.restriction,
@@ -147,6 +150,6 @@ def _written(standing: AccessStanding, as_of: datetime, *, stale: bool) -> bytes
             "reason": standing.reason,
             "since": standing.since.isoformat() if standing.since else None,
             "as_of": as_of.isoformat(),
-            "stale": stale,
         }
-    ).encode()
+    )
+    return content.encode().removesuffix(b"}") + _FRESH

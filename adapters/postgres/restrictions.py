@@ -62,6 +62,8 @@ class PostgresRestrictions:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        # One statement needs no transaction around it, and gateways wait for each way there and back.
+        self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def restrict(self, order: RestrictionOrder, now: datetime) -> AccessStanding:
         if order.restriction is Restriction.NONE:
@@ -88,7 +90,7 @@ class PostgresRestrictions:
             return _standing(row, _limits(connection, [tenant_id]).get(tenant_id, ()))
 
     def standings(self, tenants: Sequence[str]) -> dict[str, AccessStanding]:
-        with transaction(self._engine) as connection:
+        with transaction(self._reading) as connection:
             rows = connection.execute(_STANDINGS, {"tenants": list(tenants)}).all()
         return {row.tenant_id: _standing(row) for row in rows}
 
