@@ -11,7 +11,7 @@ from temporalio import activity
 from activities.access import Access
 from activities.clock import Now
 from activities.delinquency_ports import ArrangementRow, DelinquencyBook
-from activities.letters import Notice, Posted
+from activities.letters import Notice
 from activities.payment_ports import ReceivablesBook
 from activities.payments import Payments
 from activities.ports import CalendarSource, OperatorDirectory, PolicyShelf, TenantDirectory
@@ -50,8 +50,8 @@ class Look(_Record):
 
 
 class Seen(_Record):
-    """The world as it was looked at. `receivables` are the invoices that are owed or were looked at, `holds` those that covered the
-    tenant. `cancelled`: it has no contract any more; `deletion_began`: its data is going."""
+    """The world as it was looked at. `receivables` are the invoices that are owed or were asked for, `holds` those that
+    covered the tenant. `cancelled`: it has no contract any more; `deletion_began`: its data is going."""
 
     tenant: Tenant
     receivables: tuple[Receivable, ...]
@@ -72,25 +72,25 @@ class Seen(_Record):
 
 
 class LadderStep(_Record):
-    """One step as it was planned over `debts`; each part may be missing. `hand_over_since`: hand the tenant over to the
-    retention purge, whose time was over then."""
+    """One step as it was planned over `debts`; each part may be missing, and `notice` is for operators.
+    `hand_over_since`: hand the tenant over to the retention purge, whose time was over then."""
 
     name: str
     look: Look
     debts: tuple[Debt, ...]
     limit: RestrictionOrder | None = None
-    letter: LetterToTenant | None = None
+    letters: tuple[LetterToTenant, ...] = ()
     notice: Notice | None = None
     hand_over_since: AwareDatetime | None = None
 
 
 class StepTaken(_Record):
-    """`taken` False: the world has moved since it was planned, and nothing was done. `posted` None: the letter could not
-    leave yet, or there is none."""
+    """`taken` False: the world has moved since it was planned, and nothing was done. `unsent` names the letters that could
+    not leave yet."""
 
     seen: Seen
     taken: bool
-    posted: Posted | None = None
+    unsent: tuple[str, ...] = ()
 
 
 class Restoration(_Record):
@@ -102,10 +102,10 @@ class Restoration(_Record):
 
 
 class Restored(_Record):
-    """The service as it is now; `posted` None: the letter could not leave yet, or there is none."""
+    """The service as it is now; `unsent` names the letter if it could not leave yet."""
 
     service: AccessStanding
-    posted: Posted | None
+    unsent: tuple[str, ...] = ()
 
 
 class Arranging(_Record):
@@ -185,14 +185,14 @@ class Delinquencies:
             return StepTaken(seen=seen, taken=False)
         if step.hand_over_since:
             self.purge.await_deletion(seen.tenant.tenant_id, step.hand_over_since, step.look.case_id)
-        return StepTaken(seen=seen, taken=True, posted=self._post(step.letter, step.notice))
+        return StepTaken(seen=seen, taken=True, unsent=self._unsent(*step.letters, step.notice))
 
     @activity.defn(name="restore_service", no_thread_cancel_exception=True)
     def restore(self, order: Restoration) -> Restored:
         """Lift the limit of delinquency at once and fully (I10), and say so."""
         if order.spare:
             self.purge.spare(order.lift.tenant_id)
-        return Restored(service=self.access.lift(order.lift), posted=self._post(order.letter, None))
+        return Restored(service=self.access.lift(order.lift), unsent=self._unsent(order.letter))
 
     @activity.defn(name="tell_delinquency", no_thread_cancel_exception=True)
     def tell(self, story: RecoveryStory) -> None:
@@ -221,15 +221,20 @@ class Delinquencies:
         """Note what became of it."""
         self.book.settle(outcome.op_key, outcome.state, self.now())
 
-    def _post(self, letter: LetterToTenant | None, notice: Notice | None) -> Posted | None:
-        """Try once: mail that cannot leave now must hold nothing else up, and is sent beside the case then."""
+    def _unsent(self, *posts: LetterToTenant | Notice | None) -> tuple[str, ...]:
+        """Try each once: mail that cannot leave now must hold nothing else up, and is sent beside the case then."""
+        return tuple(post.name for post in posts if post and not self._left(post))
+
+    def _left(self, post: LetterToTenant | Notice) -> bool:
         try:
-            if letter:
-                return self.letters.write(letter)
-            return self.letters.letters.notify(notice) if notice else None
+            if isinstance(post, LetterToTenant):
+                self.letters.write(post)
+            else:
+                self.letters.letters.notify(post)
         except BillingFailure as failure:
             # The same letter left before with other figures: the step was taken up again after a crash.
-            return Posted.SENT if failure.code is FailureCode.CONFLICT else None
+            return failure.code is FailureCode.CONFLICT
+        return True
 
     def _tenant(self, tenant_id: str) -> Tenant:
         tenant = self.tenants.find(tenant_id)

@@ -60,18 +60,6 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class DelinquencyOrder(_Record):
-    """What starts a tenant's case: who owes, and the news by which we learned of it, if any."""
-
-    tenant_id: TenantId
-    heard: News | None = None
-
-    @property
-    def workflow_id(self) -> str:
-        """One case a tenant at a time; its episodes are counted inside (`delinquency/<tenant>/<episode>`)."""
-        return f"{CASE}/{self.tenant_id}"
-
-
 class ArrangementOrder(BaseModel):
     """What somebody wants to agree on: a promise and an exemption name their last day, an extension its days, money that
     came another way its invoice and amount; a restoration nothing of it."""
@@ -183,6 +171,20 @@ class Carried(_Record):
     promise_key: str
     cards: tuple[str, ...]
     timeline: tuple[StoryLine, ...]
+
+
+class DelinquencyOrder(_Record):
+    """What starts a tenant's case: who owes, and the news by which we learned of it, if any. Only the case itself gives what
+    is `carried` into its next run."""
+
+    tenant_id: TenantId
+    heard: News | None = None
+    carried: Carried | None = None
+
+    @property
+    def workflow_id(self) -> str:
+        """One case a tenant at a time; its episodes are counted inside (`delinquency/<tenant>/<episode>`)."""
+        return f"{CASE}/{self.tenant_id}"
 
 
 class DebtLine(_Record):

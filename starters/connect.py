@@ -100,6 +100,8 @@ def _once_closed(case: str) -> str:
             return "start it again"
         case "correction":
             return "order another one if need be"
+        case "delinquency":
+            return "there is nothing to agree on any more"
         case _:
             return "re-open it first"
 
@@ -111,5 +113,7 @@ def _where_open(case: str) -> str:
             return "start it with `runbooks month-end run`"
         case "correction":
             return "see `runbooks invoice correction list`"
+        case "delinquency":
+            return "see `runbooks delinquency list`"
         case _:
             return "see `runbooks case list`"

@@ -14,6 +14,7 @@ from adapters.postgres.operators import Operator, Operators
 from billing.authority import MAY_CONFIRM_PURGES, MAY_CORRECT_INVOICES, MAY_RUN_MONTH_END, MAY_VOID_INVOICES, Role
 from billing.holds import MAY_HOLD
 from billing.payments import MAY_CHARGE
+from billing.recovery import MAY_ARRANGE
 
 
 class Deed(StrEnum):
@@ -33,6 +34,7 @@ class Deed(StrEnum):
     VOID_DUPLICATES = "decide about duplicates"
     CORRECT = "correct issued invoices"
     CHARGE = "charge a customer"
+    ARRANGE = "agree on anything with a debtor"
     KEEP_CUSTOMERS = "change what is on record of customers"
     AGREE = "put contracts on record"
     INVITE = "give a customer a link into the portal"
@@ -61,6 +63,7 @@ ROLES_FOR: Mapping[Deed, frozenset[Role]] = {
     Deed.VOID_DUPLICATES: frozenset(MAY_VOID_INVOICES),
     Deed.CORRECT: frozenset(MAY_CORRECT_INVOICES),
     Deed.CHARGE: frozenset(MAY_CHARGE),
+    Deed.ARRANGE: frozenset(MAY_ARRANGE),
     Deed.KEEP_CUSTOMERS: _IN_CHARGE | {Role.FINANCE, Role.ACCOUNT_MANAGER},
     Deed.AGREE: frozenset({Role.FINANCE, Role.VP}),
     Deed.LIMIT_ACCESS: _IN_CHARGE | {Role.ENGINEERING, Role.FINANCE},

@@ -26,8 +26,8 @@ from workflows.blocks.records import noted
 from workflows.blocks.waiting import wait_until
 from workflows.delinquency_ladder import DelinquencyLadder
 
-# Ten times what a recovery of three weeks takes: only a case that waits for months gets there.
-_EVENTS_A_RUN = 1_000
+# Several times what a recovery of three weeks takes: only a case that waits for long gets there.
+_EVENTS_A_RUN = 500
 
 
 @workflow.defn(name=CASE)
@@ -35,18 +35,17 @@ class Delinquency(DelinquencyLadder):
     """Everything one tenant owes: workflow id `delinquency/<tenant>`, one episode after the other."""
 
     @workflow.init
-    def __init__(self, order: DelinquencyOrder, carried: Carried | None = None) -> None:
+    def __init__(self, order: DelinquencyOrder) -> None:
         super().__init__(order)
 
     @workflow.run
-    async def run(self, order: DelinquencyOrder, carried: Carried | None = None) -> Ending:
+    async def run(self, order: DelinquencyOrder) -> Ending:
         """From the first failed payment until nothing is owed any more, or nothing can be done any more."""
         self.labels.show(runbook=CASE, tenant=order.tenant_id)
-        await self._open(carried)
+        await self._open(order.carried)
         while (ending := await self._ended()) is None:
             await self.ease()
             await self.collect()
-            self.announce_debts()
             if action := await self._due():
                 await self._take(action)
             self._go_on_in_a_new_run_if_long()
@@ -71,7 +70,9 @@ class Delinquency(DelinquencyLadder):
 
     async def _due(self) -> Action | None:
         """Wait for the next step, or for something to happen; None when something stirred, or nothing was to be done."""
-        action, announced = next_action(self.stands, self.dunning, workflow.now()), self.announcement()
+        action = next_action(self.stands, self.dunning, workflow.now())
+        self.announce_debts(action)
+        announced = self.announcement()
         until = min(moment for moment in (action and action.at, announced, self._look_again(action)) if moment)
         self.plan(action)
         await self.put_on_record()
@@ -114,12 +115,14 @@ class Delinquency(DelinquencyLadder):
         return settled_as(self.sees.receivables, self.once_owed)[1]
 
     def _look_again(self, action: Action | None) -> datetime | None:
-        """When to look without being told: holds and disputes end without telling every case that waits for them."""
+        """When to look without being told: a hold for everybody is released, and a dispute decided, without telling every
+        case that waits for it."""
         if action is not None:
             return None
-        return workflow.now() + (self.case.policy.payments.look_at_holds_every if self.waits else self.dunning.day)
+        for_everybody = any(hold.for_everybody for hold in self.sees.held_by)
+        return workflow.now() + (self.case.policy.payments.look_at_holds_every if for_everybody else self.dunning.day)
 
     def _go_on_in_a_new_run_if_long(self) -> None:
         """The history is long enough: go on in a new one, unless somebody is waited for or spoken to right now."""
         if workflow.info().get_current_history_length() > _EVENTS_A_RUN and self.is_alone:
-            workflow.continue_as_new(args=[self.order, self.carried()])
+            workflow.continue_as_new(self.order.model_copy(update={"heard": None, "carried": self.carried()}))

@@ -102,9 +102,8 @@ class DelinquencyArranging(DelinquencyCollecting):
                 self.note(f"not agreed: {request.words}")
         except ActivityError as error:
             self.note(f"not agreed: {request.words}: {words_of(error)}")
-        finally:
-            self.awaits_approval = ""
-            self.show()
+        self.awaits_approval = ""
+        self.show()
 
     async def _is_approved(self, request: ArrangementRequest, approver: Role) -> bool:
         words = f"{request.tenant_id} owes {owed_in_words(self.stands)}. May it be that {request.words}? "

@@ -23,7 +23,16 @@ from billing.emails import HandedOver, Payload
 from billing.ladder import contacted, opened, performed, restriction_of
 from billing.ladder_moves import anchored, changed_tier, interrupted, resumed, stopped
 from billing.recovery_letters import RestoredBecause
-from billing.recovery_steps import grace_left, in_words, letter_of, limit_of, news_between, owed_by, owed_in_words
+from billing.recovery_steps import (
+    grace_left,
+    in_words,
+    is_silent,
+    letter_of,
+    limit_of,
+    news_between,
+    owed_by,
+    owed_in_words,
+)
 from billing.rungs import Rung
 from workflows.blocks.records import noted
 from workflows.blocks.steps import MONEY, RECORD, step, words_of
@@ -31,6 +40,8 @@ from workflows.blocks.waiting import wait_for
 from workflows.delinquency_arranging import DelinquencyArranging
 
 Done = TypeVar("Done")
+
+_FAILED = "payment-failed"
 
 
 class DelinquencyLadder(DelinquencyArranging):
@@ -87,33 +98,31 @@ class DelinquencyLadder(DelinquencyArranging):
         contact, first = self.dunning.contact, not self.told_of
         return may_send_at(self.stands.contacts, workflow.now(), self.stands.calendar, contact, legally_required=first)
 
-    def announce_debts(self) -> None:
-        """Tell of them when it is time; the letter names every debt."""
-        at, now = self.announcement(), workflow.now()
-        if at is None or at > now:
-            return
-        owed = owed_by(self.order.tenant_id, self.stands)
-        retry_at = min((chase.next_at for chase in self.chases.values() if chase.next_at), default=None)
-        grace = grace_left(self.stands, self.dunning, now)
-        self.told_of |= {debt.invoice_id for debt in self.stands.chased}
-        self.standing = contacted(self.stands, now, self.dunning)
-        self.note(f"told that a payment failed, {owed_in_words(self.stands)} is owed")
-        self.write_to_tenant(self.name_once("payment-failed"), letters.payment_failed(owed, grace, retry_at))
+    def announce_debts(self, action: Action | None) -> None:
+        """Tell of them when it is time, unless it goes with a step that is due as well."""
+        letter = self._announcement()
+        if letter and not (action and action.at <= workflow.now() and not is_silent(action)):
+            self._has_announced()
+            self.write_to_tenant(letter.name, letter.payload)
 
     async def climb(self, action: Action) -> None:
         """Take a step that the customer feels or reads; left when the world has moved since it was planned."""
-        planned, words = self._planned(action), in_words(action, self.dunning)
+        announced = self._announcement()
+        planned, words = self._planned(action, announced), in_words(action, self.dunning)
         taken = await self.with_help(lambda: step(Delinquencies.take, planned, allowance=MONEY, summary=words))
         self._take_in(taken.seen)
         if not taken.taken:
             why = taken.seen.service.held or ("held" if taken.seen.held_by else "what is owed has changed")
             self.note(f"left undone: {words}; {why}")
             return
+        if announced:
+            self._has_announced()
         self.told_of |= {debt.invoice_id for debt in planned.debts if not debt.disputed}
         self.has_done(action)
-        if taken.posted is None and planned.letter:
-            self.write_to_tenant(planned.letter.name, planned.letter.payload)
-        if taken.posted is None and planned.notice:
+        for letter in planned.letters:
+            if letter.name in taken.unsent:
+                self.write_to_tenant(letter.name, letter.payload)
+        if planned.notice and planned.notice.name in taken.unsent:
             self.post(self.notify(planned.notice))
 
     def has_done(self, action: Action) -> None:
@@ -138,7 +147,7 @@ class DelinquencyLadder(DelinquencyArranging):
         )
         self.service = done.service
         self.note(f"restored, {why}: {done.service.in_words()}")
-        if done.posted is None:
+        if done.unsent:
             self.write_to_tenant(name, letter.payload)
 
     async def put_on_record(self) -> None:
@@ -170,17 +179,35 @@ class DelinquencyLadder(DelinquencyArranging):
         await wait_for(lambda: self.repaired)
         self.needs_human = False
 
-    def _planned(self, action: Action) -> LadderStep:
+    def _announcement(self) -> LetterToTenant | None:
+        """The letter about payments that failed, when it is time for it; it names every debt."""
+        at = self.announcement()
+        if at is None or at > workflow.now():
+            return None
+        owed = owed_by(self.order.tenant_id, self.stands)
+        retry_at = min((chase.next_at for chase in self.chases.values() if chase.next_at), default=None)
+        grace = grace_left(self.stands, self.dunning, workflow.now())
+        number = self.named.get(_FAILED, 0) + 1
+        return self._letter(f"{_FAILED}-{number}", letters.payment_failed(owed, grace, retry_at))
+
+    def _has_announced(self) -> None:
+        self.name_once(_FAILED)
+        self.told_of |= {debt.invoice_id for debt in self.stands.chased}
+        self.standing = contacted(self.stands, workflow.now(), self.dunning)
+        self.note(f"told that a payment failed, {owed_in_words(self.stands)} is owed")
+
+    def _planned(self, action: Action, announced: LetterToTenant | None) -> LadderStep:
         """A step with everything that it needs; the letter is fixed here, so that the same step says the same again."""
         payload = letter_of(action, self.sees.tenant, self.stands, self.dunning, workflow.now())
         to_manager = action.kind is ActionKind.ACCOUNT_MANAGER
         name, case_id = action.name, self.case.case_id
+        letter = self._letter(name, payload) if payload and not to_manager else None
         return LadderStep(
             name=name,
             look=self._look(fresh=True),
             debts=self.stands.debts,
             limit=action.rung and limit_of(action.rung, self.order.tenant_id, case_id, name, self.stands, self.dunning),
-            letter=self._letter(name, payload) if payload and not to_manager else None,
+            letters=tuple(one for one in (announced, letter) if one),
             notice=self._notice(name, Role.ACCOUNT_MANAGER, payload) if payload and to_manager else None,
             hand_over_since=action.at if action.kind is ActionKind.HAND_TO_PURGE else None,
         )

@@ -28,6 +28,8 @@ from billing.money import Money
 from billing.policy.credits import CreditPolicy
 from billing.run_reports import CurrencyTotal
 
+# What their requests are about, in money; only credits have it in columns.
+_WITH_AN_AMOUNT = (EffectKind.INVOICE_CORRECTION.value, EffectKind.ARRANGEMENT.value)
 _DECIDED = {Verdict.APPROVE: ApprovalState.APPROVED, Verdict.REJECT: ApprovalState.REJECTED}
 
 
@@ -199,7 +201,7 @@ def _questions() -> Select[Any]:
         "report_totals"
     )
     # Only credits have their amount in columns, so that those of a tenant can be added up without opening requests.
-    given_up = case((about.kind == EffectKind.INVOICE_CORRECTION.value, about.request["amount"])).label("given_up")
+    given_up = case((about.kind.in_(_WITH_AN_AMOUNT), about.request["amount"])).label("given_up")
     columns = (about.case_id, about.tenant_id, about.amount_minor, about.currency, totals, given_up)
     return select(approvals, *columns).join(effects, about.op_key == approvals.c.op_key)
 

@@ -34,10 +34,13 @@ class PostgresDelinquencies:
             if row := connection.execute(is_open).one_or_none():
                 return _episode(row)
             number = connection.execute(select(func.count()).select_from(delinquencies).where(mine)).scalar_one() + 1
-            fresh = {"case_id": f"{CASE}/{tenant_id}/{number}", "tenant_id": tenant_id, "episode": number}
-            return _episode(
-                connection.execute(insert(delinquencies).values(fresh, opened_at=now).returning(delinquencies)).one()
-            )
+            fresh = {
+                "case_id": f"{CASE}/{tenant_id}/{number}",
+                "tenant_id": tenant_id,
+                "episode": number,
+                "opened_at": now,
+            }
+            return _episode(connection.execute(insert(delinquencies).values(fresh).returning(delinquencies)).one())
 
     def tell(self, story: RecoveryStory, now: datetime) -> None:
         this = and_(delinquencies.c.case_id == story.case_id, delinquencies.c.ending.is_(None))
@@ -171,7 +174,8 @@ def _settled(
     connection: Connection, op_key: str, state: ArrangementState, now: datetime, **changes: str | None
 ) -> Row[Any]:
     this = update(arrangements).where(arrangements.c.arrangement_id == op_key)
-    return connection.execute(this.values(state=state.value, settled_at=now, **changes).returning(arrangements)).one()
+    values = {"state": state.value, "settled_at": now, **changes}
+    return connection.execute(this.values(values).returning(arrangements)).one()
 
 
 def _json(story: RecoveryStory) -> dict[str, Any]:

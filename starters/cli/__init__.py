@@ -14,6 +14,7 @@ from starters.cli import (
     customers,
     database,
     decisions,
+    delinquency,
     disputes,
     events,
     evidence,
@@ -54,6 +55,7 @@ invoices.app.command()(corrections.refund)
 invoices.app.command()(corrections.void)
 invoices.app.command("write-off")(corrections.write_off)
 invoices.app.add_typer(corrections.app, name="correction")
+app.add_typer(delinquency.app, name="delinquency")
 app.add_typer(customers.app, name="customer")
 app.add_typer(contracts.app, name="contract")
 app.add_typer(holds.app, name="holds")

@@ -15,6 +15,7 @@ from billing import (
     payment_collection,
     provider_events,
     reconciling,
+    recovery,
     retention,
     usage_limits,
     usage_validation,
@@ -28,6 +29,7 @@ HERE = Path(__file__).parents[2]
 
 # The endings of each runbook by its workflow type; a new runbook adds its own enum.
 ENDINGS: dict[str, list[str]] = {
+    "delinquency": [ending.name.lower() for ending in recovery.Ending],
     "dispute": [ending.name.lower() for ending in Ending],
     "invoice-correction": [ending.name.lower() for ending in invoice_corrections.Ending],
     "month-end": [ending.name.lower() for ending in month_end.Ending],

@@ -10,10 +10,9 @@ from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import FailureError
 
-from billing.failures import FINAL
-from workflows.blocks.steps import RECORD, code_of, step
+from workflows.blocks.steps import RECORD, step
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -23,7 +22,8 @@ _AT_ONCE = timedelta(seconds=5)
 
 
 async def noted(activity: Callable[[Any, Argument], Result], argument: Argument, *, summary: str) -> Result:
-    """Run a short activity over the books; like `step` it returns once it worked, and raises what is final."""
+    """Run a short activity over the books; like `step` it returns once it worked, and raises ActivityError for what is
+    final."""
     try:
         result: Result = await workflow.execute_local_activity_method(
             activity,
@@ -32,8 +32,6 @@ async def noted(activity: Callable[[Any, Argument], Result], argument: Argument,
             retry_policy=RetryPolicy(maximum_attempts=1),
             summary=summary,
         )
-    except ActivityError as error:
-        if code_of(error) in FINAL:
-            raise
+    except FailureError:  # unwrapped, unlike that of an ordinary activity: let that one say it
         return await step(activity, argument, allowance=RECORD, summary=summary)
     return result

@@ -1,0 +1,243 @@
+"""A company that recovers what it is owed: real runbooks and activities on a real Postgres, with a bank and the mail in memory.
+
+    owed = desk.owes("310.00")
+    case = await desk.takes_up()
+    await case.days(8)
+    assert (await case.timeline())[-1] == "day  7  limited to 10 % of the usual rate, USD 310.00 is owed"
+
+A case with a child that is open has a clock that cannot be turned, so the chases of its invoices stand in: they end at once,
+and what they would have told is said by `attempt_fails` on the day on which it happens. `with_real_chases` runs the real ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from pytest import MonkeyPatch
+from sqlalchemy import Engine, text
+from temporalio import workflow
+
+from activities.payments import Payments
+from billing.arrangements import Arrangement
+from billing.cases import DecisionReceipt, Verdict
+from billing.holds import HeldEffect, HoldOrder
+from billing.money import Money
+from billing.payments import AttemptResult, AttemptTold, Origin, Outcome, RefreshOrder, RetryOrder, RetryPhase
+from billing.provider_events import News, NewsKind
+from billing.recovery import ArrangementOrder, DelinquencyOrder, Ending, RecoveryStory
+from tests.fakes.collector import FakeCollector
+from tests.fixtures.temporal import CaseClock
+from tests.workflows.collecting import now
+from tests.workflows.desk import Desk, InHand, opened
+from workflows.delinquency import Delinquency
+from workflows.payment_retry import PaymentRetry
+from workflows.registry import RUNBOOKS
+
+DECLINED = "insufficient_funds"
+
+
+class RecoveringDesk(Desk):
+    """One company that collects from one customer at a time."""
+
+    tenant_id = ""
+    at: datetime | None = None
+
+    @property
+    def bank(self) -> FakeCollector:
+        bank = self.ports.collector
+        assert isinstance(bank, FakeCollector)
+        return bank
+
+    def owes(self, amount: str = "310.00", *, usage_only: bool = False, **changes: Any) -> str:
+        """A new customer, shown as acme, whose first charge was declined a moment ago; answers its invoice."""
+        tenant_id = self.tenant_id = f"acme-{uuid4().hex[:8]}"
+        tenant = self.world.tenant(tenant_id, **changes)
+        invoice_id = f"inv-{tenant_id}"
+        if not usage_only:
+            self._bills_a_plan(invoice_id)
+        self.bank.cards[tenant_id] = DECLINED
+        self._billed(invoice_id, tenant_id, Money.of(amount, tenant.currency))
+        return invoice_id
+
+    def owes_more(self, amount: str, *, ago: timedelta = timedelta(0)) -> str:
+        """Another invoice of the customer, whose charge was declined `ago`."""
+        tenant_id = self.tenant_id
+        invoice_id = f"inv-{tenant_id}-{uuid4().hex[:6]}"
+        with self.world.engine.begin() as connection:
+            connection.execute(
+                text(
+                    "insert into invoices (invoice_id, number, revision, tenant_id, period, status, currency, total_minor,"
+                    " issued_at, provider_invoice_id) select :id, :number, 1, tenant_id, '2026-09', 'open', currency,"
+                    " total_minor, issued_at, :provider from invoices where invoice_id = :first"
+                ),
+                {
+                    "id": invoice_id,
+                    "number": f"INV-2026-09-{tenant_id}",
+                    "provider": f"in_{invoice_id}",
+                    "first": f"inv-{tenant_id}",
+                },
+            )
+        self._billed(invoice_id, tenant_id, Money.of(amount, "USD"), ago=ago)
+        return invoice_id
+
+    def _bills_a_plan(self, invoice_id: str) -> None:
+        """Its line is a plan's fee and no usage; issued documents are else never changed."""
+        with self.world.engine.begin() as connection:
+            connection.execute(text("set local session_replication_role = replica"))
+            connection.execute(
+                text("update invoice_lines set kind = 'fee' where invoice_id = :it"),
+                {"it": invoice_id},
+            )
+
+    def _billed(self, invoice_id: str, tenant_id: str, due: Money, *, ago: timedelta = timedelta(0)) -> None:
+        billed = self.bank.bill(invoice_id, tenant_id, due)
+        billed.failed_at = self.later() - ago
+        self.reads(invoice_id)
+
+    def reads(self, *invoices: str) -> None:
+        """The provider's events are worked through: the mirror is fresh."""
+        ports = self.ports
+        payments = Payments(
+            ports.receivables, ports.effects, ports.collector, ports.tenants, ports.policies, ports.holds, self.later
+        )
+        payments.refresh(RefreshOrder(invoice_ids=invoices))
+
+    def later(self) -> datetime:
+        """The clock of the case that is turned, for what happens outside of it."""
+        return self.at or datetime.now(UTC)
+
+    async def takes_up(self, order: DelinquencyOrder | None = None) -> CaseInHand:
+        """The case of the customer begins, and is worked until it waits."""
+        order = order or DelinquencyOrder(tenant_id=self.tenant_id)
+        handle = await self.begins(Delinquency.run, order, order.workflow_id)
+        case = CaseInHand(self.clock, handle, self, order.tenant_id)
+        await case.rests()
+        return case
+
+
+@dataclass
+class CaseInHand(InHand):
+    """One recovery under the test's hand."""
+
+    desk: RecoveringDesk
+    tenant_id: str
+
+    async def story(self) -> RecoveryStory:
+        return await self.handle.query(Delinquency.story)
+
+    async def days(self, days: float) -> None:
+        """Turn the clock of the case."""
+        await self.hours(days * 24)
+        self.desk.at = await self.clock.now(self.handle)
+
+    async def attempt_fails(self, number: int, *, last: bool = False) -> None:
+        """A scheduled attempt at the first invoice is declined, and the chase tells."""
+        told = AttemptTold(
+            invoice_id=(await self.story()).debts[0].invoice_id,
+            origin=Origin.SCHEDULED,
+            number=number,
+            result=AttemptResult(outcome=Outcome.DECLINED, words=f"declined, {DECLINED}"),
+            phase=RetryPhase.EXHAUSTED if last else RetryPhase.RETRYING,
+        )
+        await self.handle.signal(Delinquency.heard_attempt, told)
+        await self.rests()
+
+    async def retries_fail(self) -> None:
+        """All three retries of the first two days are declined."""
+        for number, hours in ((2, 6), (3, 18), (4, 24)):
+            await self.hours(hours)
+            await self.attempt_fails(number, last=number == 4)
+
+    async def timeline(self) -> list[str]:
+        """`day  7  reminder 1, ...`: the day of the case on which each sentence was written."""
+        lines = (await self.story()).timeline
+        began = lines[0].at
+        return [
+            f"day {(line.at - began) / timedelta(days=1):>2.0f}  {line.text.replace(self.tenant_id, 'acme')}"
+            for line in lines
+        ]
+
+    async def hears(self, kind: NewsKind = NewsKind.INVOICE) -> None:
+        """The provider's event is worked through, and the case told."""
+        self.desk.at = await self.clock.now(self.handle)
+        bills = self.desk.bank.billed
+        self.desk.reads(*(one for one in bills if bills[one].invoice.tenant_id == self.tenant_id))
+        news = News(kind=kind, tenant_id=self.tenant_id, event_id=f"evt_{uuid4().hex[:8]}", occurred_at=self.desk.at)
+        await self.handle.signal(Delinquency.heard, news)
+        await self.rests()
+
+    async def is_arranged(self, kind: Arrangement, by: str = "lead-1", **terms: Any) -> str:
+        """Somebody agrees on something for the customer."""
+        order = ArrangementOrder(kind=kind, by=by, reason="They asked for it by telephone.", **terms)
+        answer: str = await self.sends(Delinquency.arrange, order)
+        return answer
+
+    async def is_decided_by(self, person: str, verdict: Verdict = Verdict.APPROVE) -> DecisionReceipt:
+        signed = self.desk.signed_by(person, await self.question(), verdict)
+        receipt: DecisionReceipt = await self.sends(Delinquency.decide, signed)
+        return receipt
+
+    async def is_held(self, effect: HeldEffect = HeldEffect.SUSPENSION, *, for_everybody: bool = False) -> str:
+        """A hold that covers the tenant is placed now, by the clock of the case, and the case told."""
+        order = HoldOrder(
+            effect=effect, tenant_id=None if for_everybody else self.tenant_id, reason="An incident.", by="lead-1"
+        )
+        hold = self.desk.ports.holds.place(order, await self.clock.now(self.handle))
+        await self.handle.signal(Delinquency.holds_changed)
+        await self.rests()
+        return hold.hold_id
+
+    async def is_released(self, hold_id: str) -> None:
+        self.desk.ports.holds.release(hold_id, "lead-1", "It is over.", await self.clock.now(self.handle))
+        await self.handle.signal(Delinquency.holds_changed)
+        await self.rests()
+
+    async def ending(self) -> Ending:
+        return await self.ended("delinquency", Ending)
+
+    async def letters(self) -> list[str]:
+        """What the customer was written, in order."""
+        return [
+            sent.letter.payload.template
+            for sent in self.desk.postman.mailbox
+            if sent.letter.to.email == f"billing@{self.tenant_id}.example"
+        ]
+
+    @property
+    def service(self) -> str:
+        """What gateways are told."""
+        return self.desk.ports.restrictions.standing(self.tenant_id).restriction.value
+
+
+@workflow.defn(name="payment-retry", sandboxed=False)
+class StandIn:
+    """A chase that leaves everything to the test."""
+
+    @workflow.run
+    async def run(self, order: RetryOrder) -> None:
+        return
+
+
+@asynccontextmanager
+async def a_recovering_desk(
+    engine: Engine, clock: CaseClock, files: Path, *, with_real_chases: bool = False
+) -> AsyncIterator[RecoveringDesk]:
+    """Found the company and open its desk."""
+    runbooks = RUNBOOKS if with_real_chases else [one for one in RUNBOOKS if one is not PaymentRetry] + [StandIn]
+    with MonkeyPatch.context() as patched:
+        patched.setattr("worker.RUNBOOKS", runbooks)
+        async with _open(engine, clock, files) as desk:
+            yield desk
+
+
+@asynccontextmanager
+async def _open(engine: Engine, clock: CaseClock, files: Path) -> AsyncIterator[RecoveringDesk]:
+    async with opened(RecoveringDesk, engine, clock, files, now=now) as desk:
+        desk.bank.now = now
+        yield desk

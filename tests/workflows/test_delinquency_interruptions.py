@@ -1,0 +1,248 @@
+"""What comes in between while a debt is recovered: holds, disputes, other debts, other tiers, and the world in pieces."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from billing.failures import FailureCode
+from billing.holds import HeldEffect
+from billing.month_end import Instruction
+from billing.recovery import Ending
+from tests.fixtures.temporal import CaseClock
+from tests.workflows.recovering import RecoveringDesk, a_recovering_desk
+from workflows.delinquency import Delinquency
+
+
+@pytest.fixture
+async def desk(engine: Engine, case_clock: CaseClock, tmp_path: Path) -> AsyncIterator[RecoveringDesk]:
+    async with a_recovering_desk(engine, case_clock, tmp_path) as opened:
+        yield opened
+
+
+def days_of(timeline: list[str], *words: str) -> list[str]:
+    """The lines that begin with one of these, behind their day."""
+    return [line for line in timeline if line[8:].startswith(words)]
+
+
+async def test_the_time_under_a_hold_does_not_count(desk: RecoveringDesk) -> None:
+    desk.owes()
+    case = await desk.takes_up()
+    await case.days(5)
+
+    hold = await case.is_held(HeldEffect.CHARGING)
+    held = await case.story()
+    await case.days(4)
+    await case.is_released(hold)
+    await case.days(3)
+
+    assert [words.partition(" since")[0] for words in held.waits] == [
+        f"charging is held for tenant {desk.tenant_id} by lead-1"
+    ]
+    assert held.debts[0].chased.startswith("rests: charging is held")
+    assert days_of(await case.timeline(), "held", "limited") == [
+        "day  5  held: nothing is chased, and the time does not count",
+        "day  9  held no longer: the ladder goes on where it stood",
+        "day 11  limited to 10 % of the usual rate, USD 310.00 is owed",
+    ]
+
+
+async def test_a_hold_that_nobody_told_of_still_keeps_a_step_from_being_taken(desk: RecoveringDesk) -> None:
+    desk.owes()
+    case = await desk.takes_up()
+    await case.days(6)
+
+    hold = await case.is_held(for_everybody=True)
+    await case.days(3)
+    limited = case.service
+    desk.ports.holds.release(hold, "lead-1", "It is over.", await case.clock.now(case.handle))
+    await case.days(1.2)
+
+    assert (limited, case.service) == ("none", "rate_limited")
+
+
+async def test_a_disputed_invoice_rests_while_the_other_is_chased(desk: RecoveringDesk) -> None:
+    desk.owes()
+    younger = desk.owes_more("20.00", ago=timedelta(hours=-1))
+    case = await desk.takes_up()
+    await case.days(3)
+
+    _dispute(desk, "2026-10")
+    await case.handle.signal(Delinquency.holds_changed)
+    await case.rests()
+    disputed = await case.story()
+    await case.days(5)
+
+    assert [line.chased for line in disputed.debts] == ["rests: disputed", "retrying"]
+    assert case.service == "rate_limited"
+    limited = desk.postman.mailbox[-1].letter.payload
+    assert limited.template in ("service_limited", "payment_reminder")
+    assert [one.number for one in limited.owed.invoices] == [f"INV-2026-09-{desk.tenant_id}"]
+    assert younger
+
+
+async def test_when_everything_is_disputed_nothing_is_chased_until_it_is_decided(desk: RecoveringDesk) -> None:
+    desk.owes()
+    case = await desk.takes_up()
+    await case.days(6)
+
+    _dispute(desk, "2026-10")
+    await case.handle.signal(Delinquency.holds_changed)
+    await case.days(10)
+    in_between = case.service
+    with desk.world.engine.begin() as connection:
+        connection.execute(text("update disputes set ending = 'billing confirmed', closed_at = now()"))
+    await case.days(2)
+
+    assert (in_between, case.service) == ("none", "rate_limited")
+    assert days_of(await case.timeline(), "INV-2026-10-acme is") == [
+        "day  0  INV-2026-10-acme is owed, USD 310.00",
+        "day  6  INV-2026-10-acme is disputed: its chase rests",
+        "day 16  INV-2026-10-acme is chased again",
+    ]
+
+
+async def test_paying_the_oldest_debt_gives_the_service_back_that_only_it_had_cost(desk: RecoveringDesk) -> None:
+    oldest = desk.owes()
+    case = await desk.takes_up()
+    await case.days(9)
+    desk.at = await case.clock.now(case.handle)
+    desk.owes_more("20.00")
+    await case.hears()
+    both = await case.story()
+
+    desk.bank.is_paid_elsewhere(oldest)
+    await case.hears()
+    left = await case.story()
+
+    assert [str(one) for one in both.owed] == ["USD 330.00"]
+    assert (left.rung, case.service) == ("retrying", "none")
+    await case.days(8)
+    assert case.service == "rate_limited"
+
+
+async def test_a_payment_that_no_event_told_of_is_seen_before_anything_is_limited(desk: RecoveringDesk) -> None:
+    invoice = desk.owes()
+    case = await desk.takes_up()
+    await case.days(6)
+
+    desk.bank.is_paid_elsewhere(invoice)
+    await case.days(2)
+
+    assert await case.ending() is Ending.RECOVERED
+    assert days_of(await case.timeline(), "left", "limited", "restored") == [
+        "day  7  left undone: limited to 10 % of the usual rate; what is owed has changed"
+    ]
+
+
+async def test_enterprise_has_two_weeks_and_a_person_who_calls(desk: RecoveringDesk) -> None:
+    desk.owes()
+    case = await desk.takes_up()
+    await case.days(3)
+
+    with desk.world.engine.begin() as connection:
+        connection.execute(text("update tenants set tier = 'enterprise' where tenant_id = :it"), {"it": desk.tenant_id})
+    await case.hears()
+    await case.days(12)
+
+    lines = days_of(await case.timeline(), "the tier", "the account", "limited")
+    assert lines[0] == "day  3  the tier is enterprise now, no longer pro"
+    assert sorted(lines[1:]) == [
+        "day 14  limited to 10 % of the usual rate, USD 310.00 is owed",
+        "day 14  the account manager is asked to call (1), USD 310.00 is owed",
+    ]
+
+
+async def test_who_cancels_owes_all_the_same(desk: RecoveringDesk) -> None:
+    desk.owes()
+    case = await desk.takes_up()
+    await case.days(1)
+
+    with desk.world.engine.begin() as connection:
+        connection.execute(
+            text("update contracts set ends = now() - interval '1 hour' where tenant_id = :it"), {"it": desk.tenant_id}
+        )
+    await case.hears()
+    await case.days(7)
+
+    assert days_of(await case.timeline(), "the customer has cancelled") == [
+        "day  1  the customer has cancelled; what is owed is collected all the same"
+    ]
+    assert case.service == "rate_limited"
+
+
+async def test_unpaid_usage_alone_never_costs_the_plan(desk: RecoveringDesk) -> None:
+    desk.owes(usage_only=True)
+    case = await desk.takes_up()
+
+    await case.days(60)
+
+    assert case.service == "new_requests_blocked"
+
+
+async def test_mail_that_cannot_leave_holds_nothing_up(desk: RecoveringDesk) -> None:
+    desk.owes()
+    case = await desk.takes_up()
+    await case.days(6.9)
+
+    desk.postman.fail_next(FailureCode.PROVIDER_BUSY, times=3)
+    await case.days(0.2)
+
+    assert case.service == "rate_limited"
+    assert (await case.letters()).count("service_limited") == 1
+
+
+async def test_what_cannot_be_done_is_handed_over_and_goes_on_once_it_is_repaired(desk: RecoveringDesk) -> None:
+    desk.owes()
+    case = await desk.takes_up()
+    await case.days(1)
+    with desk.world.engine.begin() as connection:
+        connection.execute(text("set local session_replication_role = replica"))
+        connection.execute(text("update tenants set tenant_id = 'lost' where tenant_id = :it"), {"it": desk.tenant_id})
+    await case.handle.signal(Delinquency.holds_changed)
+    await case.rests()
+    stuck = await case.story()
+
+    with desk.world.engine.begin() as connection:
+        connection.execute(text("set local session_replication_role = replica"))
+        connection.execute(text("update tenants set tenant_id = :it where tenant_id = 'lost'"), {"it": desk.tenant_id})
+    answer = await case.sends(Delinquency.try_again, Instruction(by="lead-1", reason="It is on record again."))
+
+    assert (stuck.needs_human, answer) == (True, "trying again")
+    assert "is not in the books" in stuck.next_step
+    assert not (await case.story()).needs_human
+
+
+async def test_a_case_that_waits_for_long_goes_on_in_another_run(desk: RecoveringDesk) -> None:
+    desk.owes()
+    case = await desk.takes_up()
+    first = (await case.handle.describe()).run_id
+    await case.days(6)
+
+    hold = await case.is_held(for_everybody=True)
+    await case.days(4)
+    await case.is_released(hold)
+    await case.days(1.5)
+
+    assert (await case.handle.describe()).run_id != first
+    assert days_of(await case.timeline(), "opened", "limited") == [
+        "day  0  opened for acme (policy 2026-11)",
+        "day 11  limited to 10 % of the usual rate, USD 310.00 is owed",
+    ]
+
+
+def _dispute(desk: RecoveringDesk, period: str) -> None:
+    """The customer contests a month with us."""
+    with desk.world.engine.begin() as connection:
+        connection.execute(
+            text(
+                "insert into disputes (case_id, ticket_id, tenant_id, period, category, meters, invoice_id, disputed_minor,"
+                " currency, severity, ticket, opened_at) values ('dispute/T-' || :it, 'T-' || :it, :it, :period,"
+                " 'usage_calculation', '{api_calls}', 'inv-' || :it, 100, 'USD', 'low', '{}', now())"
+            ),
+            {"it": desk.tenant_id, "period": period},
+        )
