@@ -231,10 +231,11 @@ BEGIN = r"""
 """
 
 # One batch of one row of the plan; the count is kept in the same transaction, so that a batch counts once. The lock is
-# the one under which holds are placed: whoever placed one knows that nothing goes afterwards.
+# the one under which holds are placed: whoever placed one knows that nothing goes afterwards. Rows are found by their keys:
+# the planner would rather read a table of some hundred thousand rows for every batch.
 CARRY_OUT = r"""
     create function carry_out_retention(wanted text, place integer, at_most integer) returns text
-    language plpgsql security definer set search_path = public, pg_temp as $$
+    language plpgsql security definer set search_path = public, pg_temp set enable_seqscan = off as $$
     declare
         work retention_work;
         scope retention_scope;

@@ -62,6 +62,19 @@ async def test_the_month_end_fires_on_the_first_at_six_whatever_clocks_do(client
     assert len({moment.utcoffset() for moment in local}) == 2
 
 
+async def test_the_retention_plan_is_made_every_monday(client: Client) -> None:
+    weekly = next(one for one in declared(Policies.of_the_house(ZONE)) if one.schedule_id == "retention")
+    mine = replace(weekly, schedule_id=f"retention-{uuid4().hex[:8]}")
+
+    (said,) = await apply(client, [mine], ZONE, "nobody-works-here", NOW)
+
+    (line,) = await lines(client, [mine])
+    await client.get_schedule_handle(mine.schedule_id).delete()
+    local = [moment.astimezone(ZoneInfo(ZONE)) for moment in line.next_at]
+    assert f"every Monday at 07:00 in {ZONE}" in said
+    assert {(f"{moment:%A}", moment.hour, moment.minute) for moment in local} == {("Monday", 7, 0)}
+
+
 async def test_applying_again_changes_nothing_and_a_paused_one_stays_paused(client: Client, schedule: Declared) -> None:
     await pause(client, schedule.schedule_id, "finance-1: prices change")
 

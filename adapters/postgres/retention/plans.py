@@ -103,6 +103,7 @@ class RetentionPlans(PlanShelf):
             planned = known_plan(connection, plan_id)
             if planned.state is not PlanState.PLANNED:
                 return planned.plan.tenants
+            _alone(connection)
             self._approved_by_people(connection, planned)
             _still_true(connection, pulse, planned.plan)
             connection.execute(_KEEP_NAMES, {"tenants": list(planned.plan.tenants)})
@@ -126,6 +127,13 @@ class RetentionPlans(PlanShelf):
             )
         if missing := len(purge.path) - len(answers(connection, effect)):
             raise BillingFailure(FailureCode.NOT_APPROVED, f"{effect.op_key} still needs {missing} approvals")
+
+
+def _alone(connection: Connection) -> None:
+    """Purges follow one another; raises UNAVAILABLE while another one deletes."""
+    other = select(retention_plans.c.plan_id).where(retention_plans.c.state == PlanState.EXECUTING.value)
+    if plan_id := connection.execute(other).scalar_one_or_none():
+        raise BillingFailure(FailureCode.UNAVAILABLE, f"plan {plan_id} is being carried out: this one waits for it")
 
 
 def _still_true(connection: Connection, pulse: Pulse, planned: PurgePlan) -> None:

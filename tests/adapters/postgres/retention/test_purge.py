@@ -240,6 +240,18 @@ def test_finishing_and_beginning_twice_is_once(estate: Estate) -> None:
     assert (estate.book.document(PLAN) or b"").startswith(b"%PDF")
 
 
+def test_purges_follow_one_another(estate: Estate) -> None:
+    begun(estate)
+    estate.waits("acme")
+    estate.approved(estate.plan("2026-11-30"))
+
+    with pytest.raises(BillingFailure) as waits:
+        estate.book.begin("2026-11-30", quiet)
+
+    assert waits.value.code is FailureCode.UNAVAILABLE
+    assert waits.value.for_us == f"plan {PLAN} is being carried out: this one waits for it"
+
+
 def test_nothing_is_certified_while_there_is_work_left(estate: Estate) -> None:
     begun(estate)
     estate.goes(estate.on_record(), batches=1)
