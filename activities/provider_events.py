@@ -1,5 +1,6 @@
 """The verbs of the provider's events: try those whose turn has come, settle what became of them, sweep for missing ones."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -95,6 +96,8 @@ class ProviderEvents:
     def settle(self, outcomes: tuple[Outcome, ...]) -> Backlog:
         """Write what became of them and say what still waits."""
         self.book.settle(outcomes, self.now())
+        for state, number in Counter(one.state for one in outcomes).items():
+            _count(state, number)
         return self._backlog()
 
     @activity.defn(name="sweep_provider_events", no_thread_cancel_exception=True)
@@ -114,15 +117,18 @@ class ProviderEvents:
         return Swept(since=since, until=until, read=read, found=found)
 
     def _backlog(self) -> Backlog:
-        """What waits, for the runbook and for the metrics, and when to look again though nobody called."""
+        """What waits, and how long to wait before looking though nobody called."""
         now, look_every = self.now(), self.policies.provider_events().look_every
         backlog = self.book.backlog(now)
-        if activity.in_activity():
-            meter = activity.metric_meter()
-            meter.create_gauge("runbooks_stripe_events_waiting", "Events of Stripe that wait").set(backlog.waiting)
-            meter.create_gauge("runbooks_stripe_events_parked", "Events of Stripe for a person").set(backlog.parked)
         turn = backlog.next_try_at or now + look_every
         return backlog.model_copy(update={"look_in": max(_A_MOMENT, min(turn - now, look_every))})
+
+
+def _count(state: EventState, number: int) -> None:
+    """What became of events, for the metrics (P10); a gauge of what waits would be left behind by each worker in turn."""
+    if activity.in_activity():
+        meter = activity.metric_meter().with_additional_attributes({"state": state.value})
+        meter.create_counter("runbooks_stripe_events_tried", "Tries of Stripe's events by outcome").add(number)
 
 
 @dataclass

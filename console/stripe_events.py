@@ -24,8 +24,7 @@ from starters.provider_events import Bell, EventPage
 
 log = structlog.get_logger("console")
 
-router = APIRouter(tags=["webhooks"])
-events = APIRouter(prefix="/provider-events", tags=["provider events"])
+router = APIRouter()
 
 EventId = Annotated[str, Spelled(r"evt_[A-Za-z0-9_]{1,200}", "name the event as lists do: evt_1PqR"), Path()]
 RETRIED_AT_ONCE_MAX = 100
@@ -64,6 +63,7 @@ def _bell(request: Request, desk: AtDesk) -> Bell:
 
 @router.post(
     "/webhooks/stripe",
+    tags=["webhooks"],
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -104,7 +104,7 @@ async def stripe_webhook(
     return Kept(event_id=event.event_id, new=bool(new))
 
 
-@events.get("")
+@router.get("/provider-events", tags=["provider events"])
 async def list_events(
     desk: AtDesk,
     operator: SignedIn,
@@ -116,7 +116,7 @@ async def list_events(
     return list(await run_in_threadpool(desk.books.provider_events.newest, state, tenant_id, limit))
 
 
-@events.post("/retry", status_code=202)
+@router.post("/provider-events/retry", tags=["provider events"], status_code=202)
 async def retry_many(wish: RetryWish, desk: AtDesk, operator: MayRepair) -> RetriedMany:
     """Have the named events tried again now, or every parked one; 404 names one that never came."""
     book, by, why = desk.books.provider_events, operator.operator_id, wish.reason
@@ -128,7 +128,7 @@ async def retry_many(wish: RetryWish, desk: AtDesk, operator: MayRepair) -> Retr
     return RetriedMany(retried=tried)
 
 
-@events.get("/{event_id}")
+@router.get("/provider-events/{event_id}", tags=["provider events"])
 async def show(event_id: EventId, desk: AtDesk, operator: SignedIn) -> EventPage:
     """One event with what Stripe sent; secrets and links that open documents are hidden."""
     return await run_in_threadpool(provider_events.page, desk.books.provider_events, event_id)

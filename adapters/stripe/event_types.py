@@ -15,6 +15,7 @@ ACTED_ON: Mapping[str, NewsKind] = {
     "invoice.payment_failed": NewsKind.INVOICE,
     "invoice.voided": NewsKind.INVOICE,
     "invoice.marked_uncollectible": NewsKind.INVOICE,
+    "invoice_payment.paid": NewsKind.INVOICE,
     "credit_note.created": NewsKind.INVOICE,
     "credit_note.voided": NewsKind.INVOICE,
     "payment_method.attached": NewsKind.PAYMENT_METHOD,

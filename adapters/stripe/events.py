@@ -32,7 +32,7 @@ def subject_of(event: ArrivedEvent) -> Subject | None:
             return Subject(
                 kind=kind, customer=_id(about, "customer"), provider_invoice=_id(about, "id"), marked_ours=mark
             )
-        case "credit_note":
+        case "credit_note" | "invoice_payment":
             return Subject(kind=kind, customer=_id(about, "customer"), provider_invoice=_id(about, "invoice"))
         case "charge" | "refund" | "dispute":
             return Subject(kind=kind, customer=_id(about, "customer"), payment=_id(about, "payment_intent"))

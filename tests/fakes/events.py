@@ -134,6 +134,8 @@ def about_invoice(event_type: str, provider_invoice_id: str, tenant_id: str) -> 
             return {"object": "refund", "id": f"re_{provider_invoice_id}", "payment_intent": payment}
         case ["credit_note", _]:
             return {"object": "credit_note", "id": "cn_1", "invoice": provider_invoice_id, "customer": customer}
+        case ["invoice_payment", _]:
+            return {"object": "invoice_payment", "id": "inpay_1", "invoice": provider_invoice_id}
         case _:
             return {"object": "invoice", "id": provider_invoice_id, "customer": customer, "metadata": {}}
 

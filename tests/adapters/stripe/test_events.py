@@ -55,6 +55,7 @@ def test_every_event_that_the_simulator_sends_of_our_types_says_what_it_is_about
         "invoice.finalized",
         "invoice.paid",
         "invoice.payment_succeeded",
+        "invoice_payment.paid",
         "invoice.voided",
         "invoice.marked_uncollectible",
         "credit_note.created",
@@ -67,7 +68,7 @@ def test_every_event_that_the_simulator_sends_of_our_types_says_what_it_is_about
     for event_type, subject in subjects.items():
         assert subject is not None
         assert subject.kind is ACTED_ON[event_type]
-        assert subject.customer or subject.payment
+        assert subject.customer or subject.payment or subject.provider_invoice
     refund, voided = subjects["charge.refunded"], subjects["invoice.voided"]
     assert refund is not None and voided is not None
     assert source.invoices_paid_by(refund.payment or "") == (paid.id,)
