@@ -22,6 +22,7 @@ from console import (
     payments,
     reconciliation,
     retention,
+    stripe_events,
     usage,
     webhooks,
 )
@@ -130,6 +131,7 @@ def test_every_route_that_is_quoted_is_served(guide: Path) -> None:
         payments,
         reconciliation,
         retention,
+        stripe_events,
         usage,
         webhooks,
     )
