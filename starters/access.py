@@ -6,6 +6,7 @@ from datetime import datetime
 
 from activities.access_ports import Restrictions
 from billing.access import NOTHING, AccessStanding, Cause, LiftOrder, Restriction, RestrictionOrder
+from billing.failures import BillingFailure, FailureCode
 from starters.card_numbers import without_card_numbers
 
 
@@ -20,7 +21,8 @@ def limit(
     now: datetime,
 ) -> AccessStanding:
     """Limit a tenant for the cause `operator`, in place of what an operator asked for before; `share` of the usual rate
-    as it was typed, for a rate limit only. Raises ValidationError for a share that fits no rate limit, NOT_FOUND."""
+    as it was typed, for a rate limit only. Raises ValidationError for a share that fits no rate limit, NOT_FOUND, and CONFLICT for a
+    customer whose account is deleted."""
     order = RestrictionOrder.model_validate(
         {
             "tenant_id": tenant_id,
@@ -33,11 +35,12 @@ def limit(
             "by": by,
         }
     )
+    _refuse_deleted(restrictions, tenant_id)
     return restrictions.restrict(without_card_numbers(order), now)
 
 
 def lift(restrictions: Restrictions, tenant_id: str, reason: str, *, by: str, now: datetime) -> AccessStanding:
-    """Lift what operators asked for; limits of other causes stay. Raises NOT_FOUND."""
+    """Lift what operators asked for; limits of other causes stay. Raises as `limit` does."""
     order = LiftOrder(
         tenant_id=tenant_id,
         cause=Cause.OPERATOR,
@@ -46,7 +49,16 @@ def lift(restrictions: Restrictions, tenant_id: str, reason: str, *, by: str, no
         step=_step(now, by),
         by=by,
     )
+    _refuse_deleted(restrictions, tenant_id)
     return restrictions.lift(without_card_numbers(order), now)
+
+
+def _refuse_deleted(restrictions: Restrictions, tenant_id: str) -> None:
+    """What people agreed to delete is gone, whatever gateways would be told."""
+    if restrictions.standing(tenant_id).restriction is Restriction.DELETED:
+        raise BillingFailure(
+            FailureCode.CONFLICT, f"{tenant_id} is deleted: its service cannot be limited or given back"
+        )
 
 
 def _case_id(tenant_id: str) -> str:

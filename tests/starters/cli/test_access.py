@@ -120,6 +120,27 @@ async def test_only_who_may_limit_does(beside: Terminal, who: str | None) -> Non
     assert beside.desk.books.restrictions.standing("acme").restriction is Restriction.NONE
 
 
+async def test_nobody_gives_a_deleted_account_its_service_back(beside: Terminal) -> None:
+    deleted = RestrictionOrder(
+        tenant_id="acme",
+        cause=Cause.OPERATOR,
+        restriction=Restriction.DELETED,
+        reason="this account has been deleted",
+        case_id="retention/1",
+        step="deleted",
+    )
+    beside.desk.books.restrictions.restrict(deleted, datetime.now(UTC))
+
+    refused = [
+        await beside.types("access", "lift", "acme", "--reason", "Oops.", "--as", "lead-1"),
+        await beside.types(*LIMIT, "--as", "lead-1"),
+    ]
+
+    assert [one.exit_code for one in refused] == [1, 1]
+    assert all("acme is deleted" in one.output + one.stderr for one in refused)
+    assert beside.desk.books.restrictions.standing("acme").restriction is Restriction.DELETED
+
+
 @pytest.mark.parametrize("command", [("show", "nobody"), ("lift", "nobody", "--reason", "x", "--as", "lead-1")])
 async def test_a_customer_that_is_not_there_is_named(beside: Terminal, command: tuple[str, ...]) -> None:
     done = await beside.types("access", *command)
