@@ -21,8 +21,10 @@ def limit(
     now: datetime,
 ) -> AccessStanding:
     """Limit a tenant for the cause `operator`, in place of what an operator asked for before; `share` of the usual rate
-    as it was typed, for a rate limit only. Raises ValidationError for a share that fits no rate limit, NOT_FOUND, and CONFLICT for a
-    customer whose account is deleted."""
+    as it was typed, for a rate limit only.
+
+    Raises ValidationError for a share that fits no rate limit, NOT_FOUND, and CONFLICT for an account that is deleted.
+    """
     order = RestrictionOrder.model_validate(
         {
             "tenant_id": tenant_id,
