@@ -93,9 +93,10 @@ async def stripe_webhook(
         if not secrets:
             raise Refusal(404, "not_configured", "set RUNBOOKS_STRIPE_WEBHOOK_SECRET to accept events from Stripe")
         body = await request.body()
+        raw = _text_of(body)
         if problem := objection(body, signature, secrets, desk.now()):
             raise Refusal(401, "not_signed", problem, fields=[_field(SIGNATURE_HEADER, "", problem)])
-        event = _read(body, desk).arrived(body.decode())
+        event = _read(body, desk).arrived(raw)
         new = await asyncio.to_thread(desk.books.provider_events.keep, [event], Arrival.WEBHOOK, desk.now())
     desk.metrics.stripe_events.labels("kept" if new else "known").inc()
     if new:
@@ -132,6 +133,13 @@ async def retry_many(wish: RetryWish, desk: AtDesk, operator: MayRepair) -> Retr
 async def show(event_id: EventId, desk: AtDesk, operator: SignedIn) -> EventPage:
     """One event with what Stripe sent; secrets and links that open documents are hidden."""
     return await run_in_threadpool(provider_events.page, desk.books.provider_events, event_id)
+
+
+def _text_of(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        raise Refusal(400, "malformed_json", "the body is not JSON in UTF-8") from None
 
 
 def _read(body: bytes, desk: Desk) -> SentEvent:

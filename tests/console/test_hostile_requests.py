@@ -16,7 +16,19 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
-from console import approvals, cases, corrections, health, holds, invoices, month_end, reconciliation, webhooks
+from adapters.stripe.webhook import SIGNATURE_HEADER as STRIPE_SIGNATURE_HEADER
+from console import (
+    approvals,
+    cases,
+    corrections,
+    health,
+    holds,
+    invoices,
+    month_end,
+    reconciliation,
+    stripe_events,
+    webhooks,
+)
 from console.__main__ import LARGEST_HEAD_BYTES, server_for
 from console.bodies import LARGEST_BODY_BYTES
 from console.portal import links
@@ -29,7 +41,7 @@ from console.signatures import (
 )
 from sandbox.ports import free_port
 from tests.console.caller import Caller
-from tests.starters.desk import SECRET
+from tests.starters.desk import SECRET, STRIPE_SECRET
 
 FILLED_IN = {
     "case_id:path": "dispute/T-none",
@@ -68,7 +80,19 @@ UNWANTED: Mapping[str, bytes] = {
 
 def doors() -> Iterator[str]:
     """Every path that takes a POST, filled in."""
-    for part in (approvals, cases, corrections, health, holds, invoices, links, month_end, reconciliation, webhooks):
+    for part in (
+        approvals,
+        cases,
+        corrections,
+        health,
+        holds,
+        invoices,
+        links,
+        month_end,
+        reconciliation,
+        stripe_events,
+        webhooks,
+    ):
         for route in part.router.routes:
             if isinstance(route, APIRoute) and "POST" in route.methods:
                 path = route.path
@@ -88,6 +112,10 @@ def allowed_in(caller: Caller, door: str, body: bytes) -> dict[str, str]:
         stamp = datetime.now(UTC).isoformat(timespec="seconds")
         digest = hmac.digest(b"zendesk-secret", stamp.encode() + body, hashlib.sha256)
         return {ZENDESK_TIMESTAMP_HEADER: stamp, ZENDESK_SIGNATURE_HEADER: base64.b64encode(digest).decode()}
+    if door == "/webhooks/stripe":
+        seconds = str(int(datetime.now(UTC).timestamp()))
+        digest = hmac.new(STRIPE_SECRET.encode(), f"{seconds}.".encode() + body, hashlib.sha256).hexdigest()
+        return {STRIPE_SIGNATURE_HEADER: f"t={seconds},v1={digest}"}
     # Nobody may do everything: duplicates are for those who answer for the books.
     who = "vp-1" if door.endswith("-duplicates") else "lead-1"
     return {"Authorization": f"Bearer {caller.desk.tokens[who]}"}

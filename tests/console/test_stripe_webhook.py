@@ -206,8 +206,10 @@ async def test_what_could_not_be_kept_is_not_acknowledged(door: Door) -> None:
     assert await door.caller.count('runbooks_stripe_events_total{outcome="unavailable"}') == 1
 
 
-async def test_without_a_secret_nothing_is_taken_and_the_setting_is_named(caller: Caller) -> None:
-    answer = await caller.http.post("/webhooks/stripe", json=an_event(), headers={"Stripe-Signature": "t=1,v1=ab"})
+async def test_without_a_secret_nothing_is_taken_and_the_setting_is_named(desk: CaseDesk) -> None:
+    settings = desk.settings.model_copy(update={"stripe_webhook_secret": None})
+    async with calling(replace(desk, settings=settings)) as caller:
+        answer = await caller.http.post("/webhooks/stripe", json=an_event(), headers={"Stripe-Signature": "t=1,v1=ab"})
 
     assert answer.status_code == 404
     assert "RUNBOOKS_STRIPE_WEBHOOK_SECRET" in answer.json()["error"]["message"]

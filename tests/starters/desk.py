@@ -23,6 +23,7 @@ from tests.starters.stand_in import StandIn
 from tests.workflows.world import METER, PERIOD, World
 
 SECRET = "ticket-secret"
+STRIPE_SECRET = "whsec_of_the_desk"
 NOBODY_LISTENS = f"127.0.0.1:{free_port()}"
 
 
@@ -73,6 +74,7 @@ async def a_desk(client: Client, books: Books, world: World) -> AsyncIterator[Ca
         task_queue=queue,
         ticket_webhook_secret=SecretStr(f"{SECRET},older-{SECRET}"),
         zendesk_webhook_secret=SecretStr("zendesk-secret"),
+        stripe_webhook_secret=SecretStr(STRIPE_SECRET),
     )
     runner = UnsandboxedWorkflowRunner()
     async with Worker(client, task_queue=queue, workflows=[StandIn], workflow_runner=runner):
