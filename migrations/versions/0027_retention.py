@@ -106,6 +106,7 @@ NAMELESS = (
     "payment_method_id = null"
 )
 
+# An event whose kind we do not know was never told to be a tenant's, and names its customer all the same.
 # table, key, and what differs from: every row whose tenant_id is the tenant's is deleted.
 SCOPES: tuple[tuple[str, tuple[str, ...], dict[str, str]], ...] = (
     ("usage_events", ("event_time", "event_id"), {}),
@@ -150,7 +151,15 @@ SCOPES: tuple[tuple[str, tuple[str, ...], dict[str, str]], ...] = (
             "changes": "request = jsonb_build_object('deleted_under', $3), why = null",
         },
     ),
-    ("provider_events", ("event_id",), {}),
+    (
+        "provider_events",
+        ("event_id",),
+        {
+            "source": "provider_events t left join tenants c on t.tenant_id is null and c.provider_customer_id = "
+            "substring(t.raw from '\"(cus_[A-Za-z0-9_]+)\"')",
+            "owner": "coalesce(t.tenant_id, c.tenant_id)",
+        },
+    ),
     ("usage_alerts", ("alert_id",), {}),
     ("usage_caps", ("cap_id",), {}),
     (

@@ -62,6 +62,9 @@ ROWS = (
     "insert into finding_rows values ('dispute/T-{t}-1', 1, 1, gen_random_uuid(), '2026-10-05', 1)",
     """insert into provider_events (event_id, type, occurred_at, arrival, raw, state, trying_since, tenant_id, settled_at)
         values ('evt_{t}', 'invoice.paid', now(), 'webhook', '{{"customer_name": "Ann"}}', 'processed', now(), '{t}', now())""",
+    """insert into provider_events (event_id, type, occurred_at, arrival, raw, state, trying_since, why, settled_at)
+        values ('evt_{t}_2', 'tax_id.created', now(), 'webhook', '{{"customer": "cus_{t}", "name": "Ann"}}', 'ignored', now(),
+            'unknown', now())""",
     """insert into usage_alerts (tenant_id, kind, meter, period, mark, facts, found_at)
         values ('{t}', 'threshold', 'api_calls', '2026-10-01', '80', '{{}}', now())""",
     "insert into usage_caps (tenant_id, meter, cap, reason, by, at) values ('{t}', 'api_calls', 5, 'asked', 'lead-1', now())",
