@@ -32,11 +32,14 @@ _OBSTACLES = text("""
         select 1 as rank, tenant_id, 'deletion is held by ' || placed_by || ': ' || reason as why from holds
             where effect = 'deletion' and released_at is null
         union all
-        select 2, tenant_id, 'dispute ' || ticket_id || ' is open' from disputes where ending is null
+        select 2, tenant_id, 'whether ' || op_key || ' happened is not known' from effects
+            where kind in ('credit', 'invoice_correction', 'payment') and state in ('sent', 'unknown')
         union all
-        select 3, tenant_id, case_id || ' is open' from invoice_corrections where ending is null
+        select 3, tenant_id, 'dispute ' || ticket_id || ' is open' from disputes where ending is null
         union all
-        select 4, tenant_id, 'a draft of ' || period || ' is not issued yet' from invoices where status = 'draft'
+        select 4, tenant_id, case_id || ' is open' from invoice_corrections where ending is null
+        union all
+        select 5, tenant_id, 'a draft of ' || period || ' is not issued yet' from invoices where status = 'draft'
     ) as obstacle
     where tenant_id = any(:tenants) or (rank = 1 and tenant_id is null)
     order by tenant_id nulls first, rank, why
@@ -85,7 +88,7 @@ def plan(connection: Connection, pulse: Pulse, as_of: datetime, usage_before: da
         for one in present(connection, going)
     ]
     for month, kept in _months(connection, usage_before, everybody):
-        pulse.note(f"counting {month}")
+        pulse.note(f"counted {month}")
         if isinstance(kept, str):
             spared[month] = kept
         elif kept:

@@ -103,6 +103,11 @@ OBSTACLES = (
         "update disputes set ending = null, closed_at = null where case_id = 'dispute/T-bolt-2'",
         "dispute T-bolt-2 is open",
     ),
+    (
+        "insert into effects (op_key, kind, case_id, tenant_id, state, request, request_sha256) "
+        "values ('payment/i/manual-1', 'payment', 'c', 'bolt', 'unknown', '{}', repeat('0', 64))",
+        "whether payment/i/manual-1 happened is not known",
+    ),
 )
 
 
