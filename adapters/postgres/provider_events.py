@@ -59,12 +59,18 @@ _SETTLE = text("""
         and event.attempts = tried.attempts - 1 and event.trying_since = tried.trying_since
 """)
 
+# States are written out, never bound: only then the small indexes over those that wait, and those that are parked, serve.
+_DUE = text("""
+    select event_id, type, occurred_at, raw, attempts, trying_since from provider_events
+    where state = 'waiting' and next_try_at <= :now order by next_try_at, event_id limit :limit
+""")
+
 _BACKLOG = text("""
-    select count(*) filter (where state = 'waiting') as waiting,
-        count(*) filter (where state = 'waiting' and next_try_at <= :now) as due,
-        min(next_try_at) filter (where state = 'waiting') as next_try_at,
-        count(*) filter (where state = 'parked') as parked
-    from provider_events where state in ('waiting', 'parked')
+    select waiting.*, parked.*
+    from (
+        select count(*) as waiting, count(*) filter (where next_try_at <= :now) as due, min(next_try_at) as next_try_at
+        from provider_events where state = 'waiting'
+    ) waiting, (select count(*) as parked from provider_events where state = 'parked') parked
 """)
 
 _SWEPT_UNTIL = text("select swept_until from provider_event_sweeps where provider = :provider")
@@ -92,14 +98,9 @@ class ProviderEvents:
 
     def due(self, limit: int, now: datetime) -> tuple[WaitingEvent, ...]:
         """See the port."""
-        wanted = (
-            select(*(_event[name] for name in WaitingEvent.model_fields))
-            .where(_event.state == EventState.WAITING, _event.next_try_at <= now)
-            .order_by(_event.next_try_at, _event.event_id)
-            .limit(limit)
-        )
         with transaction(self._engine) as connection:
-            return tuple(WaitingEvent.model_validate(dict(row)) for row in connection.execute(wanted).mappings())
+            rows = connection.execute(_DUE, {"limit": limit, "now": now}).mappings()
+            return tuple(WaitingEvent.model_validate(dict(row)) for row in rows)
 
     def whose(self, customers: Sequence[str], provider_invoices: Sequence[str]) -> Ours:
         """See the port."""
