@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert, select
 
 from adapters.postgres.partitions import make_months
-from adapters.postgres.tables import legal_entities, meters, outages, tenants
+from adapters.postgres.tables import legal_entities, meters, outages, tenants, usage_caps
 from adapters.postgres.tenants import record_contracts
 from billing.tenants import Tenant, Tier
 from sandbox.sample_data.catalogue import METERS, contract_of
@@ -20,6 +20,10 @@ from sandbox.sample_data.month_end import AMERICA, EUROPE, address_of, issuer_of
 from sandbox.sample_data.roster import ROSTER
 from sandbox.sample_data.streams import FIRST_DAY, LAST_DAY, Stream
 from sandbox.sample_data.writing import insert_new
+
+# Their usage of November is beyond 120 and 150 % of what the plan includes.
+HELD_TO_THEIR_PLAN = ("birchhollow", "brackenfield")
+_AGREED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def open_accounts(connection: Connection, streams: Sequence[Stream]) -> None:
@@ -38,6 +42,7 @@ def open_accounts(connection: Connection, streams: Sequence[Stream]) -> None:
         later = october_contracts(tenant)
         before = contract_of(tenant, until=later[0].starts if later else None)
         record_contracts(connection, [before, *later])
+    _lift_caps(connection)
     issue_keys(connection, streams)
     insert_new(
         connection,
@@ -53,6 +58,20 @@ def open_accounts(connection: Connection, streams: Sequence[Stream]) -> None:
             for outage in OUTAGES
         ],
     )
+
+
+def _lift_caps(connection: Connection) -> None:
+    """Most who pay for a plan pay for what exceeds it too; a few do not, and are limited at their plan's end."""
+    if connection.execute(select(usage_caps.c.cap_id).limit(1)).first() is not None:
+        return
+    agreed = {"cap": None, "reason": "Pays for what exceeds its plan.", "by": "lead-1@ops.example", "at": _AGREED_AT}
+    rows = [
+        {"tenant_id": tenant.tenant_id, "meter": meter, **agreed}
+        for tenant in ROSTER
+        if tenant.tier is Tier.PRO and tenant.tenant_id not in HELD_TO_THEIR_PLAN
+        for meter in sorted(contract_of(tenant).terms.meters)
+    ]
+    connection.execute(insert(usage_caps), rows)
 
 
 def _account(tenant: Tenant) -> dict[str, Any]:
