@@ -19,7 +19,7 @@ from temporalio.service import RPCError
 from adapters.postgres.books import Books
 from adapters.postgres.engine import open_engine
 from billing.failures import BillingFailure, FailureCode
-from billing.provider_events import CASE_ID, EventState
+from billing.provider_events import CASE_ID, ArrivedEvent, EventState
 from console.bodies import LARGEST_BODY_BYTES
 from starters import provider_events
 from starters.provider_events import HIDDEN, Bell
@@ -295,7 +295,7 @@ async def test_an_event_that_never_came_is_not_found(door: Door) -> None:
 
 
 def test_what_cannot_be_read_is_not_shown() -> None:
-    event = provider_events.ArrivedEvent(
+    event = ArrivedEvent(
         event_id="evt_1", type="invoice.paid", occurred_at=datetime.now(UTC), raw="{4242 4242 4242 4242"
     )
 

@@ -103,7 +103,7 @@ class House:
                 await self.client.get_workflow_handle(case).terminate()
 
     async def told(self) -> list[str]:
-        case = self.client.get_workflow_handle_for(Listening.run, f"delinquency/{self.tenant}")
+        case = self.client.get_workflow_handle(f"delinquency/{self.tenant}")
         return [news.event_id for news in await case.query(Listening.told)]
 
 

@@ -66,7 +66,7 @@ async def test_nobody_who_owes_nothing_gets_a_case(house: House) -> None:
 async def test_a_debt_that_comes_back_after_its_case_ended_has_a_new_one(house: House) -> None:
     await house.works()
     await house.hears("invoice.payment_failed", overdue_since=MORNING)
-    ended = house.client.get_workflow_handle_for(Listening.run, f"delinquency/{house.tenant}")
+    ended = house.client.get_workflow_handle(f"delinquency/{house.tenant}")
     await ended.signal(Listening.end)
     await ended.result()
 
