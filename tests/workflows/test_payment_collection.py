@@ -31,7 +31,7 @@ class House:
     def bills(self, name: str, *, answer: str | None = "paid", overdue: bool | None = None) -> str:
         """A tenant with one invoice that fell due; with `overdue` it is paid on receipt, and late or not yet."""
         tenant = f"{name}-{uuid4().hex[:8]}"
-        receipt = (
+        receipt: dict[str, Any] = (
             {} if overdue is None else {"automatic": False, "due_at": now() + timedelta(days=-1 if overdue else 9)}
         )
         self.office.bank.cards[tenant] = answer
