@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -140,3 +141,17 @@ def test_no_month_end_overlaps_another_and_none_is_left_out() -> None:
 
     assert month_end.overlap is ScheduleOverlapPolicy.BUFFER_ALL
     assert month_end.catch_up_within == timedelta(days=7)
+
+
+async def test_an_hourly_schedule_fires_every_hour_also_where_clocks_are_changed(client: Client) -> None:
+    sweep = next(one for one in declared(Policies.of_the_house(ZONE)) if one.schedule_id == "stripe-events-sweep")
+    mine = replace(sweep, schedule_id=f"sweep-{uuid4().hex[:8]}")
+
+    (said,) = await apply(client, [mine], ZONE, "nobody-works-here", NOW)
+
+    (line,) = await lines(client, [mine])
+    await client.get_schedule_handle(mine.schedule_id).delete()
+    waits = {later - earlier for earlier, later in pairwise(line.next_at)}
+    assert waits == {timedelta(hours=1)}
+    assert {moment.minute for moment in line.next_at} == {sweep.at.minute}
+    assert "every hour at minute 17" in said
