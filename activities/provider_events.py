@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -11,7 +12,7 @@ from temporalio import activity
 
 from activities.clock import Now
 from activities.ports import PolicyShelf
-from activities.provider_events_ports import Debts, EventBook, EventSource, FreshReceivables, Ours
+from activities.provider_events_ports import Debts, EventBook, EventSource, FreshReceivables, OurInvoice, Ours
 from billing.failures import BillingFailure
 from billing.payments import RefreshOrder
 from billing.provider_events import (
@@ -150,9 +151,35 @@ class _Turn:
             sorted({one.customer for one in subjects.values() if one.customer}),
             sorted({invoice for one in subjects.values() for invoice in self._invoices_of(one)}),
         )
-        for event in events:
-            if self.away is None and event.event_id in subjects:
-                self._try(event, subjects[event.event_id], ours)
+        tried = [event for event in events if event.event_id in subjects]
+        self._read_all(
+            one.invoice_id for event in tried for one in _known(self._invoices_of(subjects[event.event_id]), ours)
+        )
+        for event in tried:
+            self._try(event, subjects[event.event_id], ours)
+
+    def _read_all(self, invoice_ids: Iterable[str]) -> None:
+        """Read each invoice once, a few side by side, until the provider turns out to be away."""
+        waiting = list(dict.fromkeys(invoice_ids))
+        at_once = self.desk.policies.provider_events().readings_at_once
+        with ThreadPoolExecutor(at_once, thread_name_prefix="reading") as threads:
+            for first in range(0, len(waiting), at_once):
+                if self.away is not None:
+                    return
+                together = waiting[first : first + at_once]
+                for invoice_id, failure in zip(together, threads.map(self._failure_of, together), strict=True):
+                    self._read[invoice_id] = failure
+                    self._count(failure)
+                if activity.in_activity():
+                    activity.heartbeat(together[-1])
+
+    def _failure_of(self, invoice_id: str) -> Exception | None:
+        """Read the invoice; answers what went wrong."""
+        try:
+            self.desk.receivables.refresh(RefreshOrder(invoice_ids=(invoice_id,)))
+        except Exception as error:
+            return error
+        return None
 
     def _subjects(self, events: Sequence[WaitingEvent]) -> Iterator[tuple[str, Subject]]:
         """What each is about; those that we do not act on, or cannot read, are done with at once."""
@@ -168,13 +195,17 @@ class _Turn:
                 yield event.event_id, subject
 
     def _try(self, event: WaitingEvent, subject: Subject, ours: Ours) -> None:
+        if subject.payment and subject.payment not in self._paid:
+            return None  # the provider was away before anybody asked: it keeps its turn
         paid = self._paid.get(subject.payment or "", ())
         if isinstance(paid, Exception):
             return self._failed(event, paid)
-        known = [ours.invoices[one] for one in self._invoices_of(subject) if one in ours.invoices]
+        known = _known(self._invoices_of(subject), ours)
         tenant = known[0].tenant_id if known else ours.tenants.get(subject.customer or "")
+        if any(one.invoice_id not in self._read for one in known):
+            return None  # likewise
         for invoice in known:
-            if (failure := self._refreshed(invoice.invoice_id)) is not None:
+            if (failure := self._read[invoice.invoice_id]) is not None:
                 return self._failed(event, failure, tenant)
         if known:
             return self._news(event, subject, ((one.tenant_id, one.invoice_id) for one in known))
@@ -189,37 +220,24 @@ class _Turn:
     def _invoices_of(self, subject: Subject) -> Iterable[str]:
         """The provider's invoices that it is about, asked for once for each payment."""
         if subject.provider_invoice:
-            return [subject.provider_invoice]
+            return (subject.provider_invoice,)
         payment = subject.payment
-        if payment is None or self.away:
-            return []
+        if payment is None or (self.away and payment not in self._paid):
+            return ()
         if payment not in self._paid:
             try:
                 self._paid[payment] = self.desk.source.invoices_paid_by(payment)
-                self._unanswered = 0
+                self._count(None)
             except Exception as error:
                 self._paid[payment] = error
                 self._count(error)
         paid = self._paid[payment]
         return () if isinstance(paid, Exception) else paid
 
-    def _refreshed(self, invoice_id: str) -> Exception | None:
-        """Read the invoice unless this batch did; answers what went wrong."""
-        if invoice_id not in self._read:
-            if activity.in_activity():
-                activity.heartbeat(invoice_id)
-            try:
-                self.desk.receivables.refresh(RefreshOrder(invoice_ids=(invoice_id,)))
-                self._read[invoice_id], self._unanswered = None, 0
-            except Exception as error:
-                self._read[invoice_id] = error
-                self._count(error)
-        return self._read[invoice_id]
-
-    def _count(self, error: Exception) -> None:
+    def _count(self, error: Exception | None) -> None:
         """A defect of ours, or an answer that is final, says nothing about whether the provider is there."""
         self._unanswered = self._unanswered + 1 if isinstance(error, BillingFailure) and not error.final else 0
-        if self._unanswered >= AWAY_AFTER:
+        if error is not None and self._unanswered >= AWAY_AFTER:
             self.away = _words(error)
 
     def _news(self, event: WaitingEvent, subject: Subject, about: Iterable[tuple[str, str | None]]) -> None:
@@ -271,6 +289,10 @@ class _Turn:
                 }
             )
         )
+
+
+def _known(provider_invoices: Iterable[str], ours: Ours) -> list[OurInvoice]:
+    return [ours.invoices[one] for one in provider_invoices if one in ours.invoices]
 
 
 def _words(error: Exception) -> str:

@@ -10,6 +10,7 @@ class ProviderEventsPolicy(BaseModel):
     """The first further try comes after `first_retry_after`, each wait is `grows_by` times the last and never longer than
     `spaced_at_most`; past `keep_trying`, counted from the arrival or from when a person asked for it, the event is parked.
 
+    `readings_at_once` invoices are read side by side, each with a few requests one after the other.
     `look_every` is real time at any speed: a looking that nobody called for. The sweep reads again what is younger than its
     mark less `sweep_overlap`, and without a mark what the provider still has, `sweep_reaches_back`.
     """
@@ -23,6 +24,7 @@ class ProviderEventsPolicy(BaseModel):
     keep_trying: timedelta
     look_every: timedelta
     events_a_batch: Annotated[int, Field(ge=1, le=1_000)]
+    readings_at_once: Annotated[int, Field(ge=1, le=16)]
     sweep_overlap: timedelta
     sweep_reaches_back: timedelta
 

@@ -122,6 +122,7 @@ PROVIDER_EVENTS = ProviderEventsPolicy(
     keep_trying=7 * DAY,
     look_every=MINUTE,
     events_a_batch=200,
+    readings_at_once=4,
     sweep_overlap=2 * HOUR,
     sweep_reaches_back=30 * DAY,
 )

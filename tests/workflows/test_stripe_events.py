@@ -114,7 +114,7 @@ async def test_a_provider_that_is_away_is_told_and_so_is_its_return(house: House
 
     told = [line.text for line in (await house.story()).timeline]
     assert away.away == "Stripe did nothing: it limits our rate (429)"
-    assert told[:2] == ["3 events: 3 put off", "the provider is away: Stripe did nothing: it limits our rate (429)"]
+    assert told[:2] == ["4 events: 4 put off", "the provider is away: Stripe did nothing: it limits our rate (429)"]
     assert "the provider answers again" in told
     assert (await house.story()).totals.processed == 5
     keep(KEPT_AS, "away", await handle.fetch_history())

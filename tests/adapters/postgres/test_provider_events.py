@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from activities.provider_events import Batch, ProviderEvents, Swept
+from activities.provider_events import AWAY_AFTER, Batch, ProviderEvents, Swept
 from adapters.policies import Policies
 from adapters.postgres.provider_events import ProviderEvents as Book
 from billing.failures import BillingFailure, FailureCode
@@ -206,8 +206,26 @@ def test_while_the_provider_is_away_the_others_keep_their_turn(feed: Feed) -> No
     batch = feed.turn()
 
     assert batch.away is not None and "429" in batch.away
-    assert len(batch.outcomes) == 3
-    assert feed.book.backlog(feed.now).due == 7
+    tried = PROVIDER_EVENTS.readings_at_once
+    assert len(batch.outcomes) == tried
+    assert feed.book.backlog(feed.now).due == 10 - tried
+
+
+def test_while_the_provider_is_away_a_refund_keeps_its_turn_and_a_new_card_is_heard_of(feed: Feed) -> None:
+    names = [f"t{number}" for number in range(10)]
+    feed.bills(*names)
+    refunds = [feed.stripe.tells_of_invoice("charge.refunded", feed.invoice(name)) for name in names]
+    card = feed.stripe.tells("payment_method.attached", PAYMENT_METHOD)
+    feed.hears(*refunds, card)
+    feed.stripe.hiccup = busy
+
+    batch = feed.turn()
+
+    states = [feed.line(event) for event in refunds]
+    assert batch.away is not None
+    assert {line.state for line in states} == {EventState.WAITING}
+    assert sum(line.attempts for line in states) == AWAY_AFTER
+    assert feed.line(card).state is EventState.PROCESSED
 
 
 def test_an_event_that_can_never_succeed_is_parked_at_once_with_its_reason(feed: Feed) -> None:
