@@ -245,6 +245,7 @@ def _on_recovery(ports: Ports) -> ByLane:
         recovering.open,
         recovering.look,
         recovering.restore,
+        recovering.spare,
         recovering.tell,
         recovering.role_of,
         recovering.arrange,

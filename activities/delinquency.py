@@ -51,7 +51,8 @@ class Look(_Record):
 
 class Seen(_Record):
     """The world as it was looked at. `receivables` are the invoices that are owed or were asked for, `holds` those that
-    covered the tenant. `cancelled`: it has no contract any more; `deletion_began`: its data is going."""
+    covered the tenant. `cancelled`: it has no contract any more; `awaits_deletion`: it was handed over to the retention
+    purge; `deletion_began`: its data is going."""
 
     tenant: Tenant
     receivables: tuple[Receivable, ...]
@@ -59,6 +60,7 @@ class Seen(_Record):
     service: AccessStanding
     cancelled: bool
     deletion_began: bool
+    awaits_deletion: bool = False
 
     @property
     def debts(self) -> tuple[Debt, ...]:
@@ -94,11 +96,10 @@ class StepTaken(_Record):
 
 
 class Restoration(_Record):
-    """Give the service back; `spare`: the tenant was handed over to the purge."""
+    """Give the service back."""
 
     lift: LiftOrder
     letter: LetterToTenant | None
-    spare: bool = False
 
 
 class Restored(_Record):
@@ -171,6 +172,7 @@ class Delinquencies:
             service=self.access.restrictions.standing(look.tenant_id),
             cancelled=self.tenants.contract(look.tenant_id, now) is None,
             deletion_began=self.book.deletion_began(look.tenant_id),
+            awaits_deletion=self.purge.waits(look.tenant_id),
         )
 
     @activity.defn(name="take_delinquency_step", no_thread_cancel_exception=True)
@@ -185,13 +187,17 @@ class Delinquencies:
             return StepTaken(seen=seen, taken=False)
         if step.hand_over_since:
             self.purge.await_deletion(seen.tenant.tenant_id, step.hand_over_since, step.look.case_id)
+            seen = seen.model_copy(update={"awaits_deletion": True})
         return StepTaken(seen=seen, taken=True, unsent=self._unsent(*step.letters, step.notice))
+
+    @activity.defn(name="spare_from_purge", no_thread_cancel_exception=True)
+    def spare(self, tenant_id: str) -> bool:
+        """Take a tenant back from the retention purge; False when its deletion has begun, and it is too late."""
+        return self.purge.spare(tenant_id)
 
     @activity.defn(name="restore_service", no_thread_cancel_exception=True)
     def restore(self, order: Restoration) -> Restored:
         """Lift the limit of delinquency at once and fully (I10), and say so."""
-        if order.spare:
-            self.purge.spare(order.lift.tenant_id)
         return Restored(service=self.access.lift(order.lift), unsent=self._unsent(order.letter))
 
     @activity.defn(name="tell_delinquency", no_thread_cancel_exception=True)

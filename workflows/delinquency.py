@@ -62,7 +62,7 @@ class Delinquency(DelinquencyLadder):
         """How the case ends as the world is now; None as long as something is owed and can be collected."""
         if self.stirred or self.seen is None:
             await self.look()
-        if self.sees.deletion_began:
+        if not await self.is_spared():
             return Ending.HANDED_TO_PURGE
         if self.stands.debts:
             return None

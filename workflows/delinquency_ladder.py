@@ -72,6 +72,18 @@ class DelinquencyLadder(DelinquencyArranging):
         self.once_owed |= {debt.invoice_id for debt in seen.debts}
         self.show()
 
+    async def is_spared(self) -> bool:
+        """Take the tenant back from the purge wherever it stands lower by now; False when its data is going already."""
+        to_go = bool(self.stands.debts) and self.stands.rung is Rung.AWAITING_DELETION
+        if self.sees.deletion_began or to_go or not self.sees.awaits_deletion:
+            return not self.sees.deletion_began
+        spared = await self.with_help(
+            lambda: noted(Delinquencies.spare, self.order.tenant_id, summary="take back from the purge")
+        )
+        self.seen = self.sees.model_copy(update={"awaits_deletion": False, "deletion_began": not spared})
+        self.note("taken back from the retention purge" if spared else "too late to take back: the deletion has begun")
+        return spared
+
     async def ease(self) -> None:
         """Give back at once what the ladder no longer takes: it was anchored anew, the grace extended, the tenant exempted."""
         wanted, _ = restriction_of(self.stands.rung, self.dunning)
@@ -141,7 +153,7 @@ class DelinquencyLadder(DelinquencyArranging):
             step=name,
         )
         letter = self._letter(name, letters.restored(self.order.tenant_id, why))
-        order = Restoration(lift=lift, letter=letter, spare=self.stands.rung is Rung.AWAITING_DELETION)
+        order = Restoration(lift=lift, letter=letter)
         done = await self.with_help(
             lambda: step(Delinquencies.restore, order, allowance=RECORD, summary="restore the service")
         )

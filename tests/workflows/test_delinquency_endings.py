@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
 
+from adapters.postgres.retention.candidates import DeletionCandidates
 from billing.access import Cause, Restriction, RestrictionOrder
+from billing.failures import BillingFailure, FailureCode
 from billing.invoices import InvoiceStatus
 from billing.provider_events import NewsKind
 from billing.recovery import Ending
@@ -88,9 +91,65 @@ async def test_paying_while_the_purge_waits_takes_the_tenant_back(desk: Recoveri
 
     assert await case.ending() is Ending.RECOVERED
     assert case.service == "none"
-    with desk.world.engine.connect() as connection:
-        spared = connection.execute(text("select spared_at is not null from deletion_candidates")).scalar_one()
-    assert spared
+    assert not desk.ports.deletion.waits(desk.tenant_id)
+
+
+async def test_paying_the_old_debt_takes_the_tenant_back_though_a_younger_one_is_left(
+    desk: RecoveringDesk,
+) -> None:
+    oldest = desk.owes()
+    case = await desk.takes_up()
+    await case.days(100)
+    desk.owes_more("20.00")
+    await case.hears()
+    await case.days(11)
+    waited = desk.ports.deletion.waits(desk.tenant_id)
+
+    desk.bank.is_paid_elsewhere(oldest)
+    await case.hears()
+
+    assert waited
+    assert (await case.story()).rung == "blocked"
+    assert not desk.ports.deletion.waits(desk.tenant_id)
+
+
+async def test_a_hand_over_that_crashed_is_taken_back_when_the_debt_was_paid_meanwhile(
+    desk: RecoveringDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oldest = desk.owes()
+    case = await desk.takes_up()
+    await case.days(100)
+    desk.owes_more("20.00")
+    await case.hears()
+    hand_over = DeletionCandidates.await_deletion
+
+    def crashes(queue: DeletionCandidates, tenant_id: str, since: datetime, case_id: str) -> None:
+        hand_over(queue, tenant_id, since, case_id)
+        if desk.bank.billed[oldest].remaining:
+            desk.bank.is_paid_elsewhere(oldest)
+            raise BillingFailure(FailureCode.UNAVAILABLE, "the worker was lost")
+
+    monkeypatch.setattr(DeletionCandidates, "await_deletion", crashes)
+    await case.days(11)
+
+    assert (await case.story()).rung == "blocked"
+    assert not desk.ports.deletion.waits(desk.tenant_id)
+
+
+async def test_who_pays_when_the_deletion_has_just_begun_is_not_told_that_everything_is_restored(
+    desk: RecoveringDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invoice = desk.owes()
+    case = await desk.takes_up()
+    await case.days(110)
+
+    monkeypatch.setattr(DeletionCandidates, "spare", lambda queue, tenant_id: False)
+    desk.bank.is_paid_elsewhere(invoice)
+    await case.hears()
+
+    assert await case.ending() is Ending.HANDED_TO_PURGE
+    assert case.service == "suspended"
+    assert "service_restored" not in await case.letters()
 
 
 async def test_a_write_off_ends_it_and_gives_the_service_back(desk: RecoveringDesk) -> None:

@@ -23,9 +23,18 @@ class DeletionCandidates:
 
     def await_deletion(self, tenant_id: str, since: datetime, case_id: str) -> None:
         handed_over = insert(deletion_candidates).values(tenant_id=tenant_id, case_id=case_id, since=since)
+        again = handed_over.on_conflict_do_update(
+            index_elements=[_candidate.tenant_id, _candidate.case_id],
+            set_={"since": handed_over.excluded.since, "spared_at": None},
+            where=and_(_candidate.begun_at.is_(None), _candidate.since < handed_over.excluded.since),
+        )
         with transaction(self._engine) as connection:
             if connection.execute(select(_candidate.case_id).where(_waits(tenant_id))).first() is None:
-                connection.execute(handed_over.on_conflict_do_nothing())
+                connection.execute(again)
+
+    def waits(self, tenant_id: str) -> bool:
+        with transaction(self._engine) as connection:
+            return connection.execute(select(_candidate.tenant_id).where(_waits(tenant_id))).first() is not None
 
     def spare(self, tenant_id: str) -> bool:
         with transaction(self._engine) as connection:

@@ -81,6 +81,19 @@ def test_handing_over_twice_is_once_and_a_spared_one_may_wait_again_in_another_c
     ]
 
 
+def test_who_was_spared_waits_again_when_the_same_case_comes_to_its_end_a_second_time(estate: Estate) -> None:
+    queue: DeletionCandidates = estate.candidates
+    estate.waits("bolt", days=20)
+    queue.spare("bolt")
+    estate.waits("bolt", days=20)
+    spared = queue.waits("bolt")
+
+    estate.waits("bolt", days=2)
+
+    assert (spared, queue.waits("bolt")) == (False, True)
+    assert estate.plan().plan.total > 0
+
+
 def test_nobody_unknown_can_be_handed_over(estate: Estate) -> None:
     with pytest.raises(BillingFailure) as refused:
         estate.waits("nobody")
