@@ -120,6 +120,10 @@ class ReceivablesBook(Protocol):
     def end(self, op_key: str, result: AttemptResult, now: datetime) -> AttemptResult:
         """Close the attempt; the first result stays and is returned."""
 
+    def give_up(self, op_key: str, result: AttemptResult, now: datetime) -> AttemptResult | None:
+        """Close an attempt that has sent nothing, so that `EffectLedger.freeze` refuses what it would send; answers the
+        result that stays. None when its request was frozen before, and may be on its way."""
+
     def attempt(self, op_key: str) -> AttemptRow | None:
         """One attempt."""
 
@@ -132,8 +136,11 @@ class ReceivablesBook(Protocol):
     def tried(self, invoice_id: str) -> dict[Origin, int]:
         """The highest number taken of each origin."""
 
-    def chased_by(self, invoice_id: str, workflow_id: str | None) -> None:
-        """Note which runbook collects the invoice, or with None that none does any more."""
+    def chased_by(self, invoice_id: str, workflow_id: str, *, if_nobody: bool = False) -> None:
+        """Note which runbook collects the invoice; with `if_nobody` one that does already stays."""
+
+    def chased_no_more(self, invoice_id: str, workflow_id: str) -> None:
+        """This runbook collects the invoice no more; another that does stays."""
 
     def chaser_of(self, invoice_id: str) -> str | None:
         """The runbook that collects the invoice now."""

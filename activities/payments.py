@@ -83,7 +83,7 @@ class Payments:
     def open(self, order: RetryOrder) -> OpenedRetry:
         """Take the invoice up: how it stands, what was tried before, and the policy to keep."""
         receivable = self._refreshed(self._collectible(order.invoice_id))
-        self.book.chased_by(receivable.invoice_id, order.workflow_id)
+        self.book.chased_by(receivable.invoice_id, order.workflow_id, if_nobody=order.alone)
         rows = self.book.attempts(receivable.invoice_id)
         scheduled = [row for row in rows if row.origin is Origin.SCHEDULED and _is_of_this_debt(row, receivable)]
         # A charge that failed before we kept attempts is on the provider's record only.
@@ -109,7 +109,7 @@ class Payments:
         reading = self._reading(invoice)
         if reason := self._objection(invoice, reading):
             under_way = row is not None and row.ended_at is None
-            return self.book.end(order.op_key, reason, self.now()) if under_way else reason
+            return self._given_up(order.op_key, reason) if under_way else reason
         if other := self.book.begin(order, self.now()):
             settled = self.look_up(other.op_key)
             return barred(other) if settled.outcome is Outcome.UNKNOWN else self.attempt(order)
@@ -125,7 +125,7 @@ class Payments:
         if row.ended_at is not None:
             return result_of_row(row)
         if (effect := self._sent(op_key)) is None:
-            return self.book.end(op_key, nothing_sent(), self.now())
+            return self._given_up(op_key, nothing_sent())
         if known := self._looked_up(row, effect):
             return known
         if effect.key_may_be_forgotten(self.now()):
@@ -134,9 +134,12 @@ class Payments:
 
     @activity.defn(name="close_payment_retry", no_thread_cancel_exception=True)
     def close(self, order: RetryOrder) -> None:
-        """Nobody collects the invoice any more."""
-        if self.book.chaser_of(order.invoice_id) == order.workflow_id:
-            self.book.chased_by(order.invoice_id, None)
+        """These retries collect the invoice no more; whoever else does goes on."""
+        self.book.chased_no_more(order.invoice_id, order.workflow_id)
+
+    def _given_up(self, op_key: str, result: AttemptResult) -> AttemptResult:
+        """End what has sent nothing, for good; unknown when somebody sends it at this moment."""
+        return self.book.give_up(op_key, result, self.now()) or unknown("it is being sent at this moment")
 
     def _looked_up(self, row: AttemptRow, effect: Effect) -> AttemptResult | None:
         """What became of something that was sent; None when the provider has not seen it. Unknown while the bank has not

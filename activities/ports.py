@@ -190,7 +190,8 @@ class EffectLedger(Protocol):
         row, and for a credit STALE_DECISION when the tenant's credits have outgrown what was approved (C8)."""
 
     def freeze(self, op_key: str, wire: Wire, now: datetime) -> Effect:
-        """Keep the exact request and mark the effect sent, committed before anything leaves; a frozen wire stays."""
+        """Keep the exact request and mark the effect sent, committed before anything leaves; a frozen wire stays. Raises
+        PROVIDER_BUSY for an attempt to collect that has ended meanwhile: another may charge in its place."""
 
     def confirm(self, op_key: str, answer: ProviderAnswer) -> Effect:
         """Mark confirmed; confirming twice with the same provider id is nothing, with another one CONFLICT."""

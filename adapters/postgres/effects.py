@@ -15,6 +15,7 @@ from adapters.postgres import invoice_pushes, sent_mail
 from adapters.postgres.credit_limits import lock_tenant, objection_to_sending
 from adapters.postgres.document_changes import objection_to_changing
 from adapters.postgres.engine import transaction
+from adapters.postgres.payment_attempts import keep_under_way
 from adapters.postgres.tables import effects
 from adapters.postgres.tenants import Tenants
 from billing.effects import Effect, EffectIntent, EffectKind, EffectState
@@ -62,6 +63,8 @@ class Effects:
             if effect.state is EffectState.CONFIRMED:
                 return effect
             _may_be_sent(effect, NEVER_TO_BE_SENT | {EffectState.REFUSED})
+            if effect.kind is EffectKind.PAYMENT:
+                keep_under_way(connection, op_key)
             return _changed(
                 connection,
                 op_key,

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from activities.payment_results import result_of_row
 from adapters.postgres.engine import transaction
-from adapters.postgres.tables import payment_attempts
+from adapters.postgres.tables import effects, payment_attempts
 from billing.failures import BillingFailure, FailureCode
 from billing.money import Money
 from billing.payments import AttemptOrder, AttemptResult, AttemptRow, Origin, Outcome
@@ -45,26 +45,17 @@ class PaymentAttempts:
         return None
 
     def end(self, op_key: str, result: AttemptResult, now: datetime) -> AttemptResult:
-        known = result.outcome is not Outcome.UNKNOWN
         with transaction(self._engine) as connection:
-            row = _read(connection, op_key, lock=True)
-            if row is None:
-                raise BillingFailure(FailureCode.NOT_FOUND, f"there is no attempt {op_key}")
-            if row.ended_at is not None:
-                return result_of_row(row)
-            _changed(
-                connection,
-                op_key,
-                ended_at=now if known else None,
-                outcome=result.outcome.value,
-                amount_minor=None if result.amount is None else result.amount.minor,
-                currency=None if result.amount is None else result.amount.currency,
-                decline_code=result.decline_code,
-                advice=result.advice and result.advice.value,
-                for_a_person=result.for_a_person,
-                words=result.words,
-            )
-        return result
+            return _end(connection, op_key, result, now)
+
+    def give_up(self, op_key: str, result: AttemptResult, now: datetime) -> AttemptResult | None:
+        with transaction(self._engine) as connection:
+            # Whoever freezes its request waits for this lock, or is waited for.
+            _read(connection, op_key, lock=True)
+            frozen = select(effects.c.op_key).where(effects.c.op_key == op_key, effects.c.wire.is_not(None))
+            if connection.execute(frozen).first() is not None:
+                return None
+            return _end(connection, op_key, result, now)
 
     def attempt(self, op_key: str) -> AttemptRow | None:
         with transaction(self._engine) as connection:
@@ -95,6 +86,34 @@ class PaymentAttempts:
         )
         with transaction(self._engine) as connection:
             return {Origin(origin): number for origin, number in connection.execute(counted)}
+
+
+def keep_under_way(connection: Connection, op_key: str) -> None:
+    """Hold the attempt open until the transaction ends; PROVIDER_BUSY when it was closed, so that another may charge."""
+    row = _read(connection, op_key, lock=True)
+    if row is not None and row.ended_at is not None:
+        raise BillingFailure(FailureCode.PROVIDER_BUSY, f"{op_key} has ended meanwhile ({row.words}): trying again")
+
+
+def _end(connection: Connection, op_key: str, result: AttemptResult, now: datetime) -> AttemptResult:
+    row = _read(connection, op_key, lock=True)
+    if row is None:
+        raise BillingFailure(FailureCode.NOT_FOUND, f"there is no attempt {op_key}")
+    if row.ended_at is not None:
+        return result_of_row(row)
+    _changed(
+        connection,
+        op_key,
+        ended_at=now if result.outcome is not Outcome.UNKNOWN else None,
+        outcome=result.outcome.value,
+        amount_minor=None if result.amount is None else result.amount.minor,
+        currency=None if result.amount is None else result.amount.currency,
+        decline_code=result.decline_code,
+        advice=result.advice and result.advice.value,
+        for_a_person=result.for_a_person,
+        words=result.words,
+    )
+    return result
 
 
 def _new(order: AttemptOrder, now: datetime) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, bindparam, select, text, update
+from sqlalchemy import Connection, Engine, Row, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from activities.payment_ports import CollectibleInvoice
@@ -137,10 +137,17 @@ class PostgresReceivables(PaymentAttempts):
             ).one_or_none()
         return None if row is None else _receivable(row)
 
-    def chased_by(self, invoice_id: str, workflow_id: str | None) -> None:
-        taken = update(receivables).where(receivables.c.invoice_id == bindparam("invoice"))
+    def chased_by(self, invoice_id: str, workflow_id: str, *, if_nobody: bool = False) -> None:
+        chaser = receivables.c.chased_by
+        of_invoice = receivables.c.invoice_id == invoice_id
+        free = chaser.is_(None) if if_nobody else true()
         with transaction(self._engine) as connection:
-            connection.execute(taken.values(chased_by=workflow_id), {"invoice": invoice_id})
+            connection.execute(update(receivables).where(of_invoice, free).values(chased_by=workflow_id))
+
+    def chased_no_more(self, invoice_id: str, workflow_id: str) -> None:
+        own = (receivables.c.invoice_id == invoice_id) & (receivables.c.chased_by == workflow_id)
+        with transaction(self._engine) as connection:
+            connection.execute(update(receivables).where(own).values(chased_by=None))
 
     def chaser_of(self, invoice_id: str) -> str | None:
         chaser = select(receivables.c.chased_by).where(receivables.c.invoice_id == invoice_id)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from activities.ports import ProviderAnswer, Wire
 from billing.effects import Effect, EffectIntent, EffectKind, EffectState
 from billing.failures import BillingFailure, FailureCode
+from billing.payments import AttemptRow
 
 
 @dataclass
@@ -15,6 +17,7 @@ class FakeEffects:
     """Satisfies EffectLedger, approvals left out: what is put in may be sent."""
 
     rows: dict[str, Effect] = field(default_factory=dict)
+    attempts: Mapping[str, AttemptRow] = field(default_factory=dict)
 
     def put(self, effect: Effect) -> None:
         self.rows[effect.op_key] = effect
@@ -37,7 +40,9 @@ class FakeEffects:
         return effect
 
     def freeze(self, op_key: str, wire: Wire, now: datetime) -> Effect:
-        effect = self.rows[op_key]
+        effect, attempt = self.rows[op_key], self.attempts.get(op_key)
+        if attempt is not None and attempt.ended_at is not None:
+            raise BillingFailure(FailureCode.PROVIDER_BUSY, f"{op_key} ended meanwhile")
         return self._change(
             op_key,
             state=EffectState.SENT,

@@ -12,6 +12,7 @@ from billing.failures import BillingFailure, FailureCode
 from billing.payment_collection import COLLECTION, DueInvoice
 from billing.payments import AttemptOrder, AttemptResult, AttemptRow, Origin, Outcome, Receivable
 from tests.fakes.collector import FakeCollector
+from tests.fakes.effects import FakeEffects
 
 _NOTHING_SENT = frozenset({Outcome.HELD, Outcome.NOTHING_DUE, Outcome.BELOW_MINIMUM})
 
@@ -25,6 +26,10 @@ class FakeReceivables:
     rows: dict[str, AttemptRow] = field(default_factory=dict)
     disputed: set[str] = field(default_factory=set)
     chasers: dict[str, str] = field(default_factory=dict)
+    effects: FakeEffects = field(default_factory=FakeEffects)
+
+    def __post_init__(self) -> None:
+        self.effects.attempts = self.rows
 
     def collectible(self, invoice_ids: Sequence[str]) -> tuple[CollectibleInvoice, ...]:
         return tuple(self._collectible(one) for one in sorted(invoice_ids) if one in self.collector.billed)
@@ -95,6 +100,10 @@ class FakeReceivables:
         self.rows[op_key] = row.model_copy(update=ended)
         return result
 
+    def give_up(self, op_key: str, result: AttemptResult, now: datetime) -> AttemptResult | None:
+        effect = self.effects.rows.get(op_key)
+        return self.end(op_key, result, now) if effect is None or effect.wire is None else None
+
     def attempt(self, op_key: str) -> AttemptRow | None:
         return self.rows.get(op_key)
 
@@ -111,10 +120,13 @@ class FakeReceivables:
                 counted[row.origin] = max(counted.get(row.origin, 0), row.number)
         return counted
 
-    def chased_by(self, invoice_id: str, workflow_id: str | None) -> None:
-        self.chasers.pop(invoice_id, None)
-        if workflow_id is not None:
+    def chased_by(self, invoice_id: str, workflow_id: str, *, if_nobody: bool = False) -> None:
+        if not (if_nobody and invoice_id in self.chasers):
             self.chasers[invoice_id] = workflow_id
+
+    def chased_no_more(self, invoice_id: str, workflow_id: str) -> None:
+        if self.chasers.get(invoice_id) == workflow_id:
+            del self.chasers[invoice_id]
 
     def chaser_of(self, invoice_id: str) -> str | None:
         return self.chasers.get(invoice_id)

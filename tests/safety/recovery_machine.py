@@ -70,11 +70,9 @@ class Recovery(RuleBasedStateMachine):
     def begin(self, tier: Tier, zone: str) -> None:
         self.now = BEGINNING
         self.bank = WatchedBank(now=lambda: self.now, may_charge=self._may_charge)
-        self.book, self.board = FakeReceivables(self.bank), Board()
-        shelf = as_any(_Shelf())
-        self.payments = Payments(
-            self.book, FakeEffects(), self.bank, shelf, shelf, as_any(self.board), lambda: self.now
-        )
+        effects, shelf = FakeEffects(), as_any(_Shelf())
+        self.book, self.board = FakeReceivables(self.bank, effects=effects), Board()
+        self.payments = Payments(self.book, effects, self.bank, shelf, shelf, as_any(self.board), lambda: self.now)
         self.orders: list[AttemptOrder] = []
         holidays = (date(2026, 4, 3), date(2026, 4, 6), date(2026, 5, 1))
         self.case = PlayedCase(BusinessCalendar(zone=zone, holidays=holidays), tier)

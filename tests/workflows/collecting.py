@@ -168,7 +168,7 @@ class CollectingOffice:
     effects: FakeEffects = field(default_factory=FakeEffects)
 
     def __post_init__(self) -> None:
-        self.book = FakeReceivables(self.bank)
+        self.book = FakeReceivables(self.bank, effects=self.effects)
 
     @property
     def payments(self) -> Payments:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -40,6 +41,20 @@ class _Quiet:
         return None
 
 
+class Meeting(Fate):
+    """Nobody dies: at the moment that was chosen somebody else tries the whole of it."""
+
+    def __init__(self, moment: int, manual: int = 1) -> None:
+        super().__init__(moment)
+        self.manual = manual
+        self.comes: Callable[[], object] = lambda: None
+
+    def passes(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            self.comes()
+
+
 @dataclass
 class House:
     """One debt of Acme's, and whoever tries to collect it."""
@@ -62,6 +77,18 @@ class House:
             if result.outcome is not Outcome.UNKNOWN:
                 return result
         return result
+
+    def meets(self, other: Meeting, number: int) -> bool:
+        """Tries it while somebody else does, at the moment that was chosen; answers whether they met."""
+        alone = self.verbs
+        watched: dict[str, Any] = {name: Mortal(getattr(alone, name), other) for name in MORTAL}
+        other.comes = lambda: replace(self, verbs=alone).tries(other.manual, Origin.MANUAL)
+        self.verbs = replace(alone, **watched)
+        try:
+            self.tries(number)
+        finally:
+            self.verbs = alone
+        return other.left <= 0
 
     def dies(self, fate: Fate, number: int) -> bool:
         """Whether the process that tried it did not live to see the end."""
@@ -87,7 +114,8 @@ def a_house(book: Any, effects: Any, bank: FakeCollector) -> House:
 
 def in_memory() -> House:
     bank = FakeCollector()
-    return a_house(FakeReceivables(bank), FakeEffects(), bank)
+    effects = FakeEffects()
+    return a_house(FakeReceivables(bank, effects=effects), effects, bank)
 
 
 def _reopened(house: House) -> int:
@@ -126,6 +154,41 @@ def test_a_process_that_ends_anywhere_charges_once(reopened: bool, answer: str, 
         if not died:
             return
     pytest.fail(f"more than {MOMENTS} moments")
+
+
+@pytest.mark.parametrize("reopened", [False, True], ids=["open", "re-opened"])
+def test_two_that_try_at_once_charge_once_wherever_they_meet(reopened: bool) -> None:
+    for moment in range(1, MOMENTS):
+        house = in_memory()
+        number = _reopened(house) if reopened else 1
+        before = len(house.bank.taken)
+
+        met = house.meets(Meeting(moment), number)
+        house.tries(number + 1)
+
+        assert len(house.bank.taken) - before == 1
+        assert house.bank.billed[ORIGINAL].remaining == 0
+        if not met:
+            return
+    pytest.fail(f"more than {MOMENTS} moments")
+
+
+def test_two_that_try_at_once_charge_once_in_postgres_too(company: Company, engine: Engine) -> None:
+    bank = FakeCollector()
+    house = a_house(PostgresReceivables(engine), Effects(engine, Policies(engine)), bank)
+    house.tries(1)
+    taken = []
+
+    # Every fifth moment of a re-opened debt, whose charges nobody at the bank refuses.
+    for number in range(2, MOMENTS):
+        bank.refunds(ORIGINAL, 10_00)
+        met = house.meets(Meeting(5 * number - 9, manual=number - 1), number)
+        house.tries(MOMENTS + number)
+        taken.append(len(bank.taken) - 1)
+        if not met:
+            break
+
+    assert taken == list(range(1, number))
 
 
 def test_in_postgres_too(company: Company, engine: Engine) -> None:

@@ -10,8 +10,12 @@ import pytest
 from sqlalchemy import Engine, text
 
 from activities.payment_ports import ReceivablesBook
+from activities.ports import EffectLedger, Wire
+from adapters.policies import Policies
+from adapters.postgres.effects import Effects
 from adapters.postgres.receivables import PostgresReceivables
 from billing.declines import Advice
+from billing.effects import EffectIntent, EffectKind
 from billing.failures import BillingFailure, FailureCode
 from billing.invoices import InvoiceLine, InvoiceStatus, LineKind
 from billing.money import Money
@@ -27,6 +31,9 @@ DECLINED = AttemptResult(
     outcome=Outcome.DECLINED, amount=OWED, decline_code="lost_card", advice=Advice.ASK_FOR_NEW_METHOD, words="declined"
 )
 
+HELD = AttemptResult(outcome=Outcome.HELD, words="held")
+WIRE = Wire(call="charge_again", params={"amount": 1000_00})
+
 
 @pytest.fixture(params=["postgres", "fake"])
 def book(request: pytest.FixtureRequest) -> ReceivablesBook:
@@ -37,6 +44,15 @@ def book(request: pytest.FixtureRequest) -> ReceivablesBook:
         return FakeReceivables(bank)
     request.getfixturevalue("company")
     return PostgresReceivables(request.getfixturevalue("engine"))
+
+
+@pytest.fixture
+def ledger(request: pytest.FixtureRequest, book: ReceivablesBook) -> EffectLedger:
+    """The effects beside the book."""
+    if isinstance(book, FakeReceivables):
+        return book.effects
+    engine = request.getfixturevalue("engine")
+    return Effects(engine, Policies(engine))
 
 
 def order(
@@ -120,6 +136,44 @@ def test_the_first_result_stays(book: ReceivablesBook) -> None:
     )
 
 
+def _intended(ledger: EffectLedger) -> str:
+    op_key = order().op_key
+    ledger.record(
+        EffectIntent(
+            op_key=op_key,
+            kind=EffectKind.PAYMENT,
+            case_id="delinquency/acme/1",
+            tenant_id="acme",
+            request={},
+            request_sha256="0" * 64,
+        )
+    )
+    return op_key
+
+
+def test_what_was_given_up_is_not_sent_any_more(book: ReceivablesBook, ledger: EffectLedger) -> None:
+    book.begin(order(), NOON)
+    op_key = _intended(ledger)
+
+    given_up = book.give_up(op_key, HELD, NOON)
+
+    with pytest.raises(BillingFailure) as refused:
+        ledger.freeze(op_key, WIRE, NOON)
+    assert (given_up, refused.value.code) == (HELD, FailureCode.PROVIDER_BUSY)
+
+
+def test_what_may_be_on_its_way_is_not_given_up(book: ReceivablesBook, ledger: EffectLedger) -> None:
+    book.begin(order(), NOON)
+    op_key = _intended(ledger)
+    ledger.freeze(op_key, WIRE, NOON)
+
+    given_up = book.give_up(op_key, HELD, NOON)
+
+    row = book.attempt(op_key)
+    assert given_up is None
+    assert row is not None and row.ended_at is None
+
+
 def test_a_number_is_taken_once_and_counted_by_origin(book: ReceivablesBook) -> None:
     for number in (1, 2):
         book.begin(order(number), NOON)
@@ -136,9 +190,8 @@ def test_a_number_is_taken_once_and_counted_by_origin(book: ReceivablesBook) -> 
 
 
 def test_one_that_sent_nothing_gives_its_number_back(book: ReceivablesBook) -> None:
-    held = AttemptResult(outcome=Outcome.HELD, words="held")
     book.begin(order(), NOON)
-    book.end(order().op_key, held, NOON)
+    book.end(order().op_key, HELD, NOON)
     counted = book.tried(ORIGINAL)
 
     again = book.begin(order(case_id="delinquency/acme/2"), NOON)
@@ -159,9 +212,21 @@ def test_who_collects_it_is_known(book: ReceivablesBook) -> None:
     book.keep((receivable(),))
     book.chased_by(ORIGINAL, "payment-retry/1")
     taken = book.chaser_of(ORIGINAL)
-    book.chased_by(ORIGINAL, None)
+    book.chased_no_more(ORIGINAL, "payment-retry/1")
 
     assert (taken, book.chaser_of(ORIGINAL)) == ("payment-retry/1", None)
+
+
+def test_who_charges_once_takes_it_from_nobody_who_chases_it(book: ReceivablesBook) -> None:
+    book.keep((receivable(),))
+    book.chased_by(ORIGINAL, "once", if_nobody=True)
+    alone = book.chaser_of(ORIGINAL)
+    book.chased_by(ORIGINAL, "payment-retry/1")
+    book.chased_by(ORIGINAL, "once", if_nobody=True)
+
+    book.chased_no_more(ORIGINAL, "once")
+
+    assert (alone, book.chaser_of(ORIGINAL)) == ("once", "payment-retry/1")
 
 
 def test_an_unknown_invoice_is_nobodys(book: ReceivablesBook) -> None:

@@ -119,7 +119,7 @@ class FakeTill(Till):
         self.bank.bill(INVOICE, "acme", Money(minor=total, currency="USD"))
         if not card:
             self.bank.cards["acme"] = None
-        self.collector, self.book = self.bank, FakeReceivables(self.bank)
+        self.collector, self.book = self.bank, FakeReceivables(self.bank, effects=self.effects)
 
     def now(self) -> datetime:
         return self.at
@@ -178,7 +178,7 @@ class StripeTill(Till):
         facts = {"provider_invoice_id": self.provider_invoice_id, "provider_customer_id": customer.id}
         billed = known.bill(INVOICE, "acme", Money(minor=total, currency="USD"))
         billed.invoice = billed.invoice.model_copy(update=facts)
-        self.book = FakeReceivables(known)
+        self.book = FakeReceivables(known, effects=self.effects)
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.control.now(), UTC)
