@@ -214,6 +214,8 @@ def _recovering(ports: Ports, writing: RecoveryLetters) -> Delinquencies:
         ports.operators,
         ports.policies,
         ports.calendars,
+        ports.effects,
+        ports.invoicing,
         ports.now,
     )
 
@@ -259,6 +261,7 @@ def _on_recovery(ports: Ports) -> ByLane:
         collecting.look_up,
         recovering.look,
         recovering.take,
+        recovering.note_payment,
     ]
     return {ORDINARY: ordinary, PAYMENTS_LANE: asking}
 

@@ -11,15 +11,26 @@ from temporalio import activity
 from activities.access import Access
 from activities.clock import Now
 from activities.delinquency_ports import ArrangementRow, DelinquencyBook
+from activities.effects import Sender, send_once
 from activities.letters import Notice
 from activities.payment_ports import ReceivablesBook
 from activities.payments import Payments
-from activities.ports import CalendarSource, OperatorDirectory, PolicyShelf, TenantDirectory
+from activities.ports import (
+    CalendarSource,
+    EffectLedger,
+    OperatorDirectory,
+    PolicyShelf,
+    ProviderAnswer,
+    TenantDirectory,
+    Wire,
+)
+from activities.push_ports import InvoiceProvider
 from activities.recovery_letters import LetterToTenant, RecoveryLetters
 from activities.retention_ports import DeletionQueue
 from billing.access import AccessStanding, LiftOrder, RestrictionOrder
 from billing.authority import Role
 from billing.delinquency import Debt, debts_of
+from billing.effects import Effect
 from billing.failures import BillingFailure, FailureCode
 from billing.holds import Hold
 from billing.payments import Receivable, RefreshOrder
@@ -137,6 +148,8 @@ class Delinquencies:
     operators: OperatorDirectory
     policies: PolicyShelf
     calendars: CalendarSource
+    effects: EffectLedger
+    provider: InvoiceProvider
     now: Now
 
     @activity.defn(name="open_delinquency", no_thread_cancel_exception=True)
@@ -220,6 +233,32 @@ class Delinquencies:
     @activity.defn(name="put_arrangement_in_force", no_thread_cancel_exception=True)
     def put_in_force(self, op_key: str) -> ArrangementRow:
         """Let an approved arrangement count. Raises NOT_APPROVED when it is not."""
+        return self.book.put_in_force(op_key, self.now())
+
+    @activity.defn(name="note_payment_elsewhere", no_thread_cancel_exception=True)
+    def note_payment(self, op_key: str) -> ArrangementRow:
+        """Have the provider note an invoice as paid another way, once, and let that count. Raises STALE_DECISION when it is
+        not due as it was approved."""
+        case_id = op_key.rpartition("/arrangement/")[0]
+        request = next(row.request for row in self.book.arranged(case_id) if row.request.op_key == op_key)
+        invoices = self.receivables.of_tenant(request.tenant_id)
+        invoice = next(one for one in invoices if request.invoice in (one.number, one.invoice_id))
+        whole = RefreshOrder(invoice_ids=(invoice.invoice_id,))
+
+        def plan(effect: Effect) -> Wire:
+            for one in self.payments.refresh(whole):
+                if effect.wire is None and one.remaining != request.amount:
+                    why = f"{one.remaining} is due on {one.number} by now, not {request.amount}"
+                    raise BillingFailure(FailureCode.STALE_DECISION, why)
+            reason = f"{request.reason} ({request.requested_by}, {op_key})"
+            return self.provider.plan_paid_elsewhere(invoice.provider_invoice_id, op_key, reason)
+
+        def settle(answer: ProviderAnswer) -> None:
+            self.effects.confirm(op_key, answer)
+
+        sender = Sender(plan=plan, send=self.provider.send, find=self.provider.find)
+        send_once(self.effects, op_key, sender, settle, self.now())
+        self.payments.refresh(whole)
         return self.book.put_in_force(op_key, self.now())
 
     @activity.defn(name="settle_arrangement", no_thread_cancel_exception=True)

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from billing import arrangements as rules
 from billing.arrangements import Arrangement
 from billing.authority import Role
-from billing.delinquency import Standing
+from billing.delinquency import Debt, Standing
 from billing.ladder_moves import exempted, extended, promised, restored
 from billing.money import Money
 from billing.policy.dunning import DunningPolicy
@@ -28,7 +28,8 @@ def objection_to(order: ArrangementOrder, standing: Standing, now: datetime, pol
             return rules.objection_to_restoration(standing)
         case Arrangement.MANUAL_PAYMENT:
             named = (one for one in standing.debts if order.invoice in (one.number, one.invoice_id))
-            return rules.objection_to_payment(next(named, None), _amount(order))
+            debt, amount = next(named, None), _amount(order)
+            return rules.objection_to_payment(debt, amount) or _objection_to_a_part(debt, amount)
 
 
 def approver_of(
@@ -78,6 +79,15 @@ def requested(
         invoice=order.invoice,
         reason=order.reason,
         requested_by=order.by,
+    )
+
+
+def _objection_to_a_part(debt: Debt | None, amount: Money) -> str | None:
+    """The provider notes an invoice as paid elsewhere as a whole, or not at all."""
+    if debt is None or amount == debt.net:
+        return None
+    return (
+        f"{debt.net} is due on {debt.number}, and only the whole is noted as paid another way: give a credit for a part"
     )
 
 

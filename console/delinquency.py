@@ -10,6 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from activities.delinquency_ports import DelinquencyRow
 from billing.arrangements import Arrangement
 from billing.cases import Reason
+from billing.invoice_corrections import InvoiceName
+from billing.money import Currency
 from billing.month_end import Instruction
 from billing.recovery import ArrangementOrder, RecoveryStory
 from billing.spelling import Spelled
@@ -18,7 +20,7 @@ from console.desk import AtDesk
 from console.errors import Refusal, field_errors
 from console.month_end import RequestId
 from console.operators import MayArrange, SignedIn
-from console.wishes import ReasonWish
+from console.wishes import MajorUnits, ReasonWish
 from starters import delinquency
 
 router = APIRouter(prefix="/delinquencies", tags=["delinquencies"])
@@ -35,13 +37,16 @@ Name = Annotated[
 
 class ArrangementWish(BaseModel):
     """What is to be agreed on: a promise and an exemption name their last day where the customer is, an extension its days,
-    a restoration neither."""
+    money that came another way its invoice, amount (major units as text, such as "310.00") and currency."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Arrangement
     until: date | None = None
     days: Annotated[int, Field(ge=1, le=366)] | None = None
+    invoice: InvoiceName | None = None
+    amount: MajorUnits | None = None
+    currency: Currency | None = None
     reason: Reason
 
 
@@ -73,7 +78,9 @@ async def arrange(
     """Agree on something; the message says whether it counts, or whose approval it waits for. The same Idempotency-Key again
     gets the same answer."""
     try:
-        order = ArrangementOrder(by=operator.operator_id, **wish.model_dump())
+        terms = wish.model_dump(exclude={"amount", "currency"})
+        amount = wish.amount and wish.currency and delinquency.money_of(wish.amount, wish.currency)
+        order = ArrangementOrder(by=operator.operator_id, amount=amount or None, **terms)
     except ValidationError as error:
         raise Refusal(422, "invalid", "some fields cannot be accepted", fields=field_errors(error.errors())) from None
     book = desk.books.delinquencies

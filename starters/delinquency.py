@@ -14,6 +14,7 @@ from temporalio.client import Client
 from activities.delinquency_ports import DelinquencyBook
 from billing.failures import BillingFailure, FailureCode
 from billing.holds import Hold
+from billing.money import Money
 from billing.month_end import Instruction
 from billing.recovery import CASE, HOLDS_CHANGED, PAUSING, STORY, ArrangementOrder, RecoveryStory
 from starters.connect import PATIENCE, reaching_temporal
@@ -36,6 +37,14 @@ def case_of(name: str) -> str:
 def tenant_of(name: str) -> str:
     """Whose case it is."""
     return name.removeprefix(f"{CASE}/").partition("/")[0]
+
+
+def money_of(amount: str, currency: str) -> Money:
+    """An amount in major units as somebody wrote it. Raises INVALID for one that its currency does not know."""
+    try:
+        return Money.of(amount, currency.upper())
+    except ValueError as error:
+        raise BillingFailure(FailureCode.INVALID, f"amount: {str(error).removeprefix('amount ')}") from None
 
 
 async def story(client: Client, book: DelinquencyBook, name: str) -> RecoveryStory:

@@ -23,7 +23,7 @@ from billing.recovery_steps import owed_by, owed_in_words
 from billing.wording import dated
 from workflows.blocks.approval import approved, question_at
 from workflows.blocks.records import noted
-from workflows.blocks.steps import LETTER, step, words_of
+from workflows.blocks.steps import LETTER, MONEY, step, words_of
 from workflows.delinquency_collecting import DelinquencyCollecting
 from workflows.delinquency_desk import conflict
 
@@ -95,15 +95,22 @@ class DelinquencyArranging(DelinquencyCollecting):
         self.awaits_approval = request.words
         try:
             if await self._is_approved(request, approver):
-                row = await noted(Delinquencies.put_in_force, request.op_key, summary=f"in force: {request.words}")
-                self._agree(request, row.decided_by or approver)
+                self._agree(request, await self._in_force(request) or approver)
             else:
                 await self._settle(request.op_key, ArrangementState.REFUSED)
                 self.note(f"not agreed: {request.words}")
         except ActivityError as error:
-            self.note(f"not agreed: {request.words}: {words_of(error)}")
+            self.note(f"could not be carried out: {request.words}: {words_of(error)}")
         self.awaits_approval = ""
         self.show()
+
+    async def _in_force(self, request: ArrangementRequest) -> str | None:
+        """Let it count; answers who approved it. A payment that came another way is first noted at the provider."""
+        if request.kind is Arrangement.MANUAL_PAYMENT:
+            noting = step(Delinquencies.note_payment, request.op_key, allowance=MONEY, summary=request.words)
+            return (await noting).decided_by
+        summary = f"in force: {request.words}"
+        return (await noted(Delinquencies.put_in_force, request.op_key, summary=summary)).decided_by
 
     async def _is_approved(self, request: ArrangementRequest, approver: Role) -> bool:
         words = f"{request.tenant_id} owes {owed_in_words(self.stands)}. May it be that {request.words}? "

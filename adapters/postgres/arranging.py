@@ -35,13 +35,14 @@ def frozen(connection: Connection, request: ArrangementRequest, path: Sequence[R
 
 
 def confirmed(connection: Connection, op_key: str) -> str | None:
-    """Mark an approved arrangement as carried out, since nothing leaves the house for it; answers who approved it last.
+    """Mark an approved arrangement as carried out, unless something left the house for it; answers who approved it last.
     Raises NOT_APPROVED while somebody on its path has not said yes."""
     effect = read_effect(connection, op_key, lock=True)
     if effect.state not in (EffectState.INTENDED, EffectState.CONFIRMED):
         raise BillingFailure(FailureCode.NOT_APPROVED, f"{op_key} is {effect.state} and does not count")
     done = {"state": EffectState.CONFIRMED.value, "provider_id": "in the house"}
-    connection.execute(update(effects).where(effects.c.op_key == op_key).values(done))
+    if effect.state is EffectState.INTENDED:
+        connection.execute(update(effects).where(effects.c.op_key == op_key).values(done))
     by = select(approvals.c.decided_by).where(approvals.c.op_key == op_key, approvals.c.decided_by.is_not(None))
     return connection.execute(by.order_by(approvals.c.position.desc()).limit(1)).scalar_one_or_none()
 

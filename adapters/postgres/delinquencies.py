@@ -107,6 +107,8 @@ class PostgresDelinquencies:
     def put_in_force(self, op_key: str, now: datetime) -> ArrangementRow:
         with transaction(self._engine) as connection:
             row = _locked(connection, op_key)
+            if row.state == ArrangementState.REFUSED.value:
+                raise BillingFailure(FailureCode.NOT_APPROVED, f"{op_key} was refused and does not count")
             if row.state == ArrangementState.ASKED.value:
                 by = confirmed(connection, op_key)
                 row = _settled(connection, op_key, ArrangementState.IN_FORCE, now, decided_by=by)

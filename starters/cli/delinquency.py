@@ -25,7 +25,7 @@ Until = Annotated[
 ]
 
 # What the fields of an order are typed as.
-_TYPED_AS = {"until": "DAY", "days": "DAYS", "reason": "--reason"}
+_TYPED_AS = {"until": "DAY", "days": "DAYS", "invoice": "INVOICE", "amount": "AMOUNT", "reason": "--reason"}
 
 
 @app.command("list")
@@ -98,6 +98,29 @@ def exempt(
     runbooks delinquency exempt acme 2026-12-31 --reason "A merger, agreed with their board." --as finance-1
     """
     _arrange(context, tenant, Arrangement.EXEMPTION, reason, (token, name), until=until.date())
+
+
+@app.command()
+def paid(
+    context: typer.Context,
+    tenant: Tenant,
+    invoice: Annotated[str, typer.Argument(metavar="INVOICE", help="The invoice's number.")],
+    amount: Annotated[
+        str, typer.Argument(metavar="AMOUNT", help="What arrived, such as 310.00: all that is due on it.")
+    ],
+    currency: Annotated[str, typer.Option("--currency", help="In which currency, such as USD.")],
+    reason: Reason,
+    token: Token = None,
+    name: As = None,
+) -> None:
+    """Have it noted that an invoice was paid another way; finance approves it.
+
+    \b
+    runbooks delinquency paid acme INV-2026-000042 310.00 --currency USD \\
+        --reason "Bank statement of 3 December." --as agent-1
+    """
+    money = delinquency.money_of(amount, currency)
+    _arrange(context, tenant, Arrangement.MANUAL_PAYMENT, reason, (token, name), invoice=invoice, amount=money)
 
 
 @app.command()

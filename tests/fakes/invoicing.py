@@ -24,6 +24,7 @@ class FakeInvoicing:
     refused: dict[str, str] = field(default_factory=dict)
     listed: list[Theirs] = field(default_factory=list)
     voided: dict[str, str] = field(default_factory=dict)
+    paid_elsewhere: list[str] = field(default_factory=list)
     _answered: dict[str, ProviderAnswer] = field(default_factory=dict)
 
     def plan(self, effect: Effect, document: DocumentToPush) -> Wire:
@@ -56,6 +57,9 @@ class FakeInvoicing:
             raise BillingFailure(FailureCode.PROVIDER_REFUSED, why)
         if wire.call == "void":
             return self._voided(wire)
+        if wire.call == "paid_elsewhere":
+            self.paid_elsewhere.append(str(wire.params["invoice"]))
+            return self._answered.setdefault(idempotency_key, ProviderAnswer(provider_id=str(wire.params["invoice"])))
         number = str(wire.params["number"])
         assert number not in self.documents, f"{number} reached the provider twice"
         self.documents[number] = int(wire.params["total_minor"])

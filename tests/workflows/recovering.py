@@ -11,6 +11,7 @@ and what they would have told is said by `attempt_fails` on the day on which it 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -117,7 +118,7 @@ class RecoveringDesk(Desk):
         order = order or DelinquencyOrder(tenant_id=self.tenant_id)
         handle = await self.begins(Delinquency.run, order, order.workflow_id)
         case = CaseInHand(self.clock, handle, self, order.tenant_id)
-        await case.rests()
+        await case.has_settled_in()
         return case
 
 
@@ -130,6 +131,16 @@ class CaseInHand(InHand):
 
     async def story(self) -> RecoveryStory:
         return await self.handle.query(Delinquency.story)
+
+    async def has_settled_in(self) -> None:
+        """Return once everything is done that is due at its beginning. Between asking for a child and its beginning a case
+        looks as if it waited."""
+        async with asyncio.timeout(30):
+            while True:
+                await self.rests()
+                story, now = await self.story(), await self.clock.now(self.handle)
+                if story.ending or story.waits or story.needs_human or (story.next_at and story.next_at > now):
+                    return
 
     async def days(self, days: float) -> None:
         """Turn the clock of the case."""

@@ -15,6 +15,7 @@ from temporalio.exceptions import ApplicationError
 from billing.arrangements import Arrangement
 from billing.cases import Verdict
 from billing.emails import ApprovalRequested
+from billing.money import Money
 from billing.recovery import ArrangementState, Ending
 from tests.fixtures.temporal import CaseClock
 from tests.workflows.recovering import CaseInHand, RecoveringDesk, a_recovering_desk
@@ -147,6 +148,31 @@ async def test_who_is_exempted_has_full_service_and_is_warned_anew_afterwards(de
         "final warning, USD 310.00 is owed",
     ] or "final warning" in (await case.timeline())[-1]
     assert (story.rung, case.service) == ("grace", "none")
+
+
+async def test_money_that_came_another_way_is_noted_at_the_provider_once_finance_has_seen_it(
+    desk: RecoveringDesk,
+) -> None:
+    invoice = desk.owes()
+    case = await desk.takes_up()
+    number, terms = f"INV-2026-10-{desk.tenant_id}", {"amount": Money.of("310.00", "USD")}
+
+    euros = await refusal(case, Arrangement.MANUAL_PAYMENT, invoice=number, amount=Money.of("310.00", "EUR"))
+    part = await refusal(case, Arrangement.MANUAL_PAYMENT, invoice=number, amount=Money.of("10.00", "USD"))
+    other = await refusal(case, Arrangement.MANUAL_PAYMENT, invoice="INV-1", **terms)
+    asked = await case.is_arranged(Arrangement.MANUAL_PAYMENT, "agent-1", invoice=number, **terms)
+    lead = await case.is_decided_by("lead-1", Verdict.APPROVE)
+    await case.is_decided_by("finance-1")
+    desk.bank.is_paid_elsewhere(invoice)
+    await case.hears()
+
+    assert "is owed in USD" in euros
+    assert "only the whole is noted as paid another way" in part
+    assert other == "nothing is overdue on this invoice, so no payment is missing"
+    assert asked == f"asked finance: USD 310.00 of {number} was paid another way, says agent-1"
+    assert not lead.accepted
+    assert desk.invoicing.paid_elsewhere == [f"in_{desk.tenant_id}"]
+    assert await case.ending() is Ending.RECOVERED
 
 
 async def test_restoring_reads_anew_and_ends_what_was_paid_without_our_knowing(desk: RecoveringDesk) -> None:
