@@ -39,9 +39,11 @@ class CollectibleInvoice(_Record):
 class Reading(_Record):
     """How an invoice stands at the provider now; `remaining` is net, with what came back after it was paid.
 
-    `reopened`: it was paid, and money went back since. `overdue_since` as the provider's own records say it.
+    `reopened`: it was paid, and money went back since. `overdue_since` as the provider's own records say it. `read_at` is
+    the moment before it was asked for: what changes while the answer is on its way is not in it.
     """
 
+    read_at: AwareDatetime
     status: InvoiceStatus
     due: Money
     remaining: Money
@@ -68,7 +70,7 @@ class Collector(Protocol):
     """
 
     def reading(self, invoice: CollectibleInvoice, now: datetime) -> Reading:
-        """Read the invoice fresh with its payments, refunds and chargebacks."""
+        """Read the invoice fresh with its payments, refunds and chargebacks; `now` becomes its `read_at`."""
 
     def methods(self, provider_customer_id: str) -> tuple[PaymentMethod, ...]:
         """The customer's ways to pay, the default first."""

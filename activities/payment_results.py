@@ -1,7 +1,5 @@
 """What a reading, a row or an answer of the provider means: receivables and results, without reading or sending anything."""
 
-from datetime import datetime
-
 from activities.payment_ports import CollectibleInvoice, Reading
 from activities.ports import ProviderAnswer
 from billing.declines import NO_PAYMENT_METHOD, Advice, advice_for, is_known
@@ -13,7 +11,7 @@ from billing.payments import AttemptResult, AttemptRow, Outcome, Receivable
 from billing.policy.payments import PaymentPolicy
 
 
-def receivable_of(invoice: CollectibleInvoice, reading: Reading, policy: PaymentPolicy, now: datetime) -> Receivable:
+def receivable_of(invoice: CollectibleInvoice, reading: Reading, policy: PaymentPolicy) -> Receivable:
     """The mirror's row. A debt that was paid once and is owed again counts from when it was re-opened; any other from the
     first charge that failed, whether the provider knows of it or only we do."""
     remaining = reading.remaining
@@ -34,7 +32,7 @@ def receivable_of(invoice: CollectibleInvoice, reading: Reading, policy: Payment
         usage_only=invoice.usage_only,
         charged_automatically=reading.charged_automatically,
         too_small=bool(remaining) and not policy.can_be_charged(remaining),
-        read_at=now,
+        read_at=reading.read_at,
     )
 
 

@@ -241,7 +241,7 @@ class Payments:
         return self._kept(invoice, self._reading(invoice))
 
     def _kept(self, invoice: CollectibleInvoice, reading: Reading) -> Receivable:
-        receivable = receivable_of(invoice, reading, self._policy(invoice.tenant_id), self.now())
+        receivable = receivable_of(invoice, reading, self._policy(invoice.tenant_id))
         self.book.keep((receivable,))
         return receivable
 

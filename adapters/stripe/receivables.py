@@ -53,6 +53,7 @@ def reading_of(client: stripe.StripeClient, invoice: CollectibleInvoice, now: da
     remaining = at_stripe.amount_remaining + lost if status in _OWED else 0
     reopened = status is InvoiceStatus.PAID and remaining > 0
     return Reading(
+        read_at=now,
         status=status,
         due=Money(minor=at_stripe.amount_due, currency=at_stripe.currency.upper()),
         remaining=Money(minor=remaining, currency=at_stripe.currency.upper()),

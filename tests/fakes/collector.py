@@ -162,6 +162,7 @@ class FakeCollector:
         due_day_over = one.due_at if one.due_at and one.due_at <= now else None
         since = one.reopened_at if reopened else one.failed_at or due_day_over
         return Reading(
+            read_at=now,
             status=one.status,
             due=one.due,
             remaining=Money(minor=one.remaining, currency=one.due.currency),

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from activities.payment_ports import CollectibleInvoice, Reading
 from activities.payments import Payments
 from adapters.policies import Policies
 from adapters.postgres.effects import Effects
 from adapters.postgres.receivables import PostgresReceivables
 from billing.failures import BillingFailure
 from billing.money import Money
-from billing.payments import AttemptOrder, AttemptResult, Origin, Outcome
+from billing.payments import AttemptOrder, AttemptResult, Origin, Outcome, RefreshOrder
 from billing.policy.standard import STANDARD
 from tests.adapters.postgres.company import ORIGINAL, Company
 from tests.adapters.postgres.test_correction_crashes import Fate, Mortal, ProcessDiedError
@@ -104,6 +105,22 @@ class House:
         return False
 
 
+@dataclass
+class SlowBank(FakeCollector):
+    """While its answer is on the way, the invoice is paid past us, and somebody else reads that."""
+
+    house: House | None = None
+
+    def reading(self, invoice: CollectibleInvoice, now: datetime) -> Reading:
+        assert self.house is not None
+        read = self.house.bank.reading(invoice, now)
+        self.house.at += timedelta(seconds=5)
+        self.house.bank.is_paid_elsewhere(ORIGINAL)
+        replace(self.house.verbs, collector=self.house.bank).refresh(RefreshOrder(invoice_ids=(ORIGINAL,)))
+        self.house.at += timedelta(seconds=5)
+        return read
+
+
 def a_house(book: Any, effects: Any, bank: FakeCollector) -> House:
     quiet: Any = _Quiet()
     house = House(bank, Payments(book, effects, bank, quiet, quiet, quiet, lambda: house.at))
@@ -154,6 +171,16 @@ def test_a_process_that_ends_anywhere_charges_once(reopened: bool, answer: str, 
         if not died:
             return
     pytest.fail(f"more than {MOMENTS} moments")
+
+
+def test_a_slow_reading_never_replaces_one_that_began_after_it() -> None:
+    house = in_memory()
+    house.verbs = replace(house.verbs, collector=SlowBank(house=house))
+
+    house.verbs.refresh(RefreshOrder(invoice_ids=(ORIGINAL,)))
+
+    kept = house.verbs.book.find(ORIGINAL)
+    assert kept is not None and not kept.remaining
 
 
 @pytest.mark.parametrize("reopened", [False, True], ids=["open", "re-opened"])
