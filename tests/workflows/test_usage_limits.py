@@ -144,7 +144,7 @@ async def test_customers_are_warned_limited_and_released_exactly_where_their_tie
             ending, _ = await office.checks()
             assert ending is Ending.CHECKED
             services = [office.service(f"{tier}-co") for tier in ("pro", "free", "enterprise")]
-            told.append((*services, office.news()))  # type: ignore[arg-type]
+            told.append((*services, office.news()))
             office.wheel.now += timedelta(hours=1)
 
         await hour("79.999999")  # 79.999999

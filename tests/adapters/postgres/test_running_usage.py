@@ -266,8 +266,8 @@ def test_usage_is_the_sum_of_the_raw_events_whatever_was_rolled_up(traffic: Traf
     )
     with traffic.engine.connect() as connection:
         for one in found:
-            zone = ZoneInfo(zones[one.tenant_id])
-            span = {"first": datetime(2026, 11, 1, tzinfo=zone), "end": datetime(2026, 11, 21, tzinfo=zone)}
+            local = ZoneInfo(zones[one.tenant_id])
+            span = {"first": datetime(2026, 11, 1, tzinfo=local), "end": datetime(2026, 11, 21, tzinfo=local)}
             total = connection.execute(raw, {"tenant": one.tenant_id} | span).scalar_one()
             assert one.meters[0].used == total
     assert {one.tenant_id for one in found} == set(zones)

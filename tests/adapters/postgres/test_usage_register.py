@@ -8,19 +8,25 @@ from decimal import Decimal
 
 import pytest
 
+from activities.access_ports import UsageRegister
 from adapters.postgres.usage_register import PostgresUsageRegister
 from billing.failures import BillingFailure, FailureCode
 from billing.overage import CapOrder, CappedMeter, RunningUsage, UsageAlert, alerts_of
 from billing.policy.standard import LIMITS
 from billing.tenants import Tier
 from tests.adapters.postgres.company import Company
+from tests.fakes.usage_register import FakeUsageRegister
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)
 
 
-@pytest.fixture
-def register(company: Company) -> PostgresUsageRegister:
+@pytest.fixture(params=["postgres", "fake"])
+def register(request: pytest.FixtureRequest) -> UsageRegister:
+    """The port's contract runs on both."""
+    if request.param == "fake":
+        return FakeUsageRegister()
+    company: Company = request.getfixturevalue("company")
     return PostgresUsageRegister(company.engine)
 
 
@@ -38,11 +44,11 @@ def reached(used: int, *meters: str, month: int = 11, tier: Tier = Tier.PRO) -> 
     return alerts_of(usage, LIMITS)
 
 
-def names(register: PostgresUsageRegister, count: int = 100) -> list[str]:
+def names(register: UsageRegister, count: int = 100) -> list[str]:
     return [f"{alert.period:%m} {alert.name}" for alert in register.untold(count)]
 
 
-def test_each_threshold_is_told_once_a_period(register: PostgresUsageRegister) -> None:
+def test_each_threshold_is_told_once_a_period(register: UsageRegister) -> None:
     counts = [register.record(reached(used), NOON) for used in (79, 80, 85, 91, 91, 100, 130)]
     december = register.record(reached(80, month=10), LATER)
 
@@ -55,7 +61,7 @@ def test_each_threshold_is_told_once_a_period(register: PostgresUsageRegister) -
     ]
 
 
-def test_thresholds_passed_at_once_are_one_letter_for_each_meter(register: PostgresUsageRegister) -> None:
+def test_thresholds_passed_at_once_are_one_letter_for_each_meter(register: UsageRegister) -> None:
     count = register.record(reached(95, "api_calls", "tokens"), NOON)
 
     assert count == 2
@@ -63,12 +69,12 @@ def test_thresholds_passed_at_once_are_one_letter_for_each_meter(register: Postg
     assert register.record(reached(95, "api_calls", "tokens"), LATER) == 0
 
 
-def test_a_review_is_beside_the_letters(register: PostgresUsageRegister) -> None:
+def test_a_review_is_beside_the_letters(register: UsageRegister) -> None:
     assert register.record(reached(100, tier=Tier.ENTERPRISE), NOON) == 2
     assert sorted(names(register)) == ["11 review/api_calls/100%", "11 threshold/api_calls/100%"]
 
 
-def test_an_alert_waits_until_it_is_told_and_keeps_what_was_found(register: PostgresUsageRegister) -> None:
+def test_an_alert_waits_until_it_is_told_and_keeps_what_was_found(register: UsageRegister) -> None:
     register.record(reached(80), NOON)
     register.record(reached(99), LATER)
     first, second = register.untold(5)
@@ -81,22 +87,35 @@ def test_an_alert_waits_until_it_is_told_and_keeps_what_was_found(register: Post
     assert register.untold(0) == ()
 
 
-def test_two_checks_at_once_tell_once(register: PostgresUsageRegister) -> None:
+def test_two_checks_at_once_tell_once(company: Company) -> None:
+    register = PostgresUsageRegister(company.engine)
+
     with ThreadPoolExecutor(4) as checks:
         counts = list(checks.map(lambda _: register.record(reached(100, "a", "b", "c"), NOON), range(8)))
 
     assert sum(counts) == len(register.untold(100)) == 3
 
 
-def test_nothing_to_record_records_nothing(register: PostgresUsageRegister) -> None:
+def test_nothing_to_record_records_nothing(register: UsageRegister) -> None:
     assert register.record([], NOON) == 0
 
 
 @pytest.mark.parametrize(("tenant_id", "meter"), [("nobody", "api_calls"), ("acme", "steps")])
-def test_nobody_caps_what_is_not_there(register: PostgresUsageRegister, tenant_id: str, meter: str) -> None:
+def test_nobody_caps_what_is_not_there(register: UsageRegister, tenant_id: str, meter: str) -> None:
     order = CapOrder(tenant_id=tenant_id, meter=meter, cap=Decimal(1), reason="agreed", by="lead-1")
 
     with pytest.raises(BillingFailure, match=r"there is no (tenant nobody|meter steps)") as refused:
         register.cap(order, NOON)
 
     assert refused.value.code is FailureCode.NOT_FOUND
+
+
+def test_the_newest_cap_of_a_meter_counts(register: UsageRegister) -> None:
+    for units in (1, 2, None):
+        order = CapOrder(
+            tenant_id="acme", meter="api_calls", cap=units and Decimal(units), reason="agreed", by="lead-1"
+        )
+        register.cap(order, NOON)
+
+    assert register.caps("acme") == (order,)
+    assert register.caps("bolt") == ()
