@@ -55,6 +55,7 @@ bench: $(READY)  ## measurements, as ratios to a baseline in the same run
 	@$(BIN)/python -m benchmarks.month_end_workflow
 	@$(BIN)/python -m benchmarks.stripe_push
 	@$(BIN)/python -m benchmarks.reconciliation
+	@$(BIN)/python -m benchmarks.delinquency
 	@$(BIN)/python -m benchmarks.access
 
 clean:  ## remove the environment and the sandbox's data
