@@ -85,7 +85,8 @@ class Payments:
         receivable = self._refreshed(self._collectible(order.invoice_id))
         self.book.chased_by(receivable.invoice_id, order.workflow_id, if_nobody=order.alone)
         rows = self.book.attempts(receivable.invoice_id)
-        scheduled = [row for row in rows if row.origin is Origin.SCHEDULED and _is_of_this_debt(row, receivable)]
+        by_itself = [row for row in rows if row.origin is not Origin.MANUAL and _is_of_this_debt(row, receivable)]
+        scheduled = [row for row in by_itself if row.origin is Origin.SCHEDULED]
         # A charge that failed before we kept attempts is on the provider's record only.
         original = receivable.overdue_since and receivable.charged_automatically and not _is_reopened(receivable)
         return OpenedRetry(
@@ -94,6 +95,8 @@ class Payments:
             scheduled_since=max(len(scheduled), 1 if original else 0),
             last_tried_at=max((row.ended_at or row.began_at for row in scheduled), default=receivable.overdue_since),
             policy=self._policy(order.tenant_id),
+            advice=by_itself[-1].advice if by_itself else None,
+            decline_code=by_itself[-1].decline_code if by_itself else None,
         )
 
     @activity.defn(name="attempt_payment", no_thread_cancel_exception=True)

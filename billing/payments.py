@@ -226,13 +226,18 @@ class AttemptTold(_Record):
 
 
 class OpenedRetry(_Record):
-    """What the retries of an invoice begin with: how it stands, what was tried before, and the policy they keep."""
+    """What the retries of an invoice begin with: how it stands, what was tried before, and the policy they keep.
+
+    `advice` and `decline_code` are what the last charge of this debt was answered that no person asked for.
+    """
 
     receivable: Receivable
     tried: dict[Origin, int]
     scheduled_since: int
     last_tried_at: AwareDatetime | None
     policy: PaymentPolicy
+    advice: Advice | None = None
+    decline_code: str | None = None
 
 
 class RetryStory(_Record):

@@ -87,7 +87,7 @@ class PaymentRetry(PaymentRetryDesk):
         self.tried = dict(opened.tried)
         self.made, self.last_tried_at = opened.scheduled_since, opened.last_tried_at
         self.owed_since = opened.receivable.overdue_since or workflow.now()
-        self.stopped = self.delayed = False
+        self._heed(opened.advice, opened.decline_code)
         self._stands(opened.receivable)
         self.note(f"{opened.receivable.number}: {opened.receivable.remaining} is due")
         await self._tell()
@@ -194,13 +194,17 @@ class PaymentRetry(PaymentRetryDesk):
             case Outcome.HELD:
                 self._hold(order)
             case _ if order.origin is not Origin.MANUAL:
-                self.stopped = result.advice in (Advice.ASK_FOR_NEW_METHOD, Advice.STOP)
-                self.delayed = result.decline_code == DO_NOT_HONOR
+                self._heed(result.advice, result.decline_code)
         if result.outcome is not Outcome.HELD:
             self.times_held = 0
         if result.for_a_person and self.times_held <= 1:
             self._hand_over(order, result.words)
         await self._tell(order, result)
+
+    def _heed(self, advice: Advice | None, decline_code: str | None) -> None:
+        """What the last charge was answered that no person asked for: stop, take longer, or go on."""
+        self.stopped = advice in (Advice.ASK_FOR_NEW_METHOD, Advice.STOP)
+        self.delayed = decline_code == DO_NOT_HONOR
 
     def _hold(self, order: AttemptOrder) -> None:
         """Nothing may be charged now: look again later, and later; an operator hears it at once and may ask again."""

@@ -26,15 +26,18 @@ from activities.lanes import PAYMENTS_LANE, lane_queue
 from activities.letters import Letters
 from activities.operators import Operators
 from activities.payments import Payments
-from billing.authority import Role
+from billing.authority import RUNBOOK, Role
 from billing.emails import Recipient
 from billing.holds import HeldEffect, Hold
 from billing.money import Money
+from billing.payment_collection import COLLECTION
 from billing.payments import (
     ATTEMPT_NOW,
+    AttemptOrder,
     AttemptResult,
     AttemptTold,
     ManualAttempt,
+    Origin,
     RetryOrder,
     RetryPhase,
     RetryStory,
@@ -183,6 +186,20 @@ class CollectingOffice:
         billed = self.bank.bill(invoice_id, TENANT, due, **about)
         billed.failed_at = now() if failed else None
         return invoice_id
+
+    def is_charged_first(self, due: Money, answer: str) -> str:
+        """An invoice that the daily collection has charged in vain; answers its id."""
+        self.bank.next_answers.append(answer)
+        order = AttemptOrder(
+            tenant_id=TENANT,
+            invoice_id=self.bills(due, failed=False),
+            origin=Origin.SCHEDULED,
+            number=1,
+            case_id=COLLECTION,
+            requested_by=RUNBOOK,
+        )
+        self.payments.attempt(order)
+        return order.invoice_id
 
     async def chases(
         self, due: Money, answers: Sequence[str] = (), *, alone: bool = False, **about: Any

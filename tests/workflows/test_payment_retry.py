@@ -1,6 +1,7 @@
 """The retries of one invoice, as dated stories: each way they end, and whatever comes in between."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
@@ -76,6 +77,28 @@ async def test_a_code_of_after_our_table_stops_and_a_person_sees_it(office: Coll
     assert (story.phase, story.next_at, story.needs_human) == (RetryPhase.STOPPED, None, True)
     assert ["wallet_frozen" in sent.rendered.text for sent in office.postman.mailbox] == [True]
     assert await chase.is_over() is RetryPhase.STOPPED
+
+
+@pytest.mark.parametrize(
+    ("answer", "phase", "charged_at"),
+    [
+        ("insufficient_funds", RetryPhase.RETRYING, timedelta(hours=6)),
+        ("do_not_honor", RetryPhase.RETRYING, timedelta(hours=24)),
+        ("lost_card", RetryPhase.STOPPED, None),
+    ],
+)
+async def test_what_the_original_charge_was_answered_counts(
+    office: CollectingOffice, answer: str, phase: RetryPhase, charged_at: timedelta | None
+) -> None:
+    tried_at = datetime.now(UTC)
+    invoice_id = office.is_charged_first(DUE, answer)
+
+    story = await (await office.takes_up(invoice_id)).story()
+
+    assert story.phase is phase
+    assert (story.next_at is None) is (charged_at is None)
+    if story.next_at and charged_at:
+        assert abs(story.next_at - tried_at - charged_at) < timedelta(minutes=10)
 
 
 async def test_manual_attempts_move_no_schedule_and_are_counted(office: CollectingOffice) -> None:
