@@ -19,7 +19,7 @@ from activities.delinquency import Delinquencies
 from billing.delinquency import Action, ActionKind
 from billing.ladder import next_action
 from billing.ladder_moves import exemption_over
-from billing.recovery import CASE, Carried, DelinquencyOrder, Ending
+from billing.recovery import CASE, DelinquencyOrder, Ending
 from billing.recovery_letters import RestoredBecause
 from billing.recovery_steps import is_silent, settled_as
 from workflows.blocks.records import noted
@@ -42,7 +42,7 @@ class Delinquency(DelinquencyLadder):
     async def run(self, order: DelinquencyOrder) -> Ending:
         """From the first failed payment until nothing is owed any more, or nothing can be done any more."""
         self.labels.show(runbook=CASE, tenant=order.tenant_id)
-        await self._open(order.carried)
+        await self._open()
         while (ending := await self._ended()) is None:
             await self.ease()
             await self.collect()
@@ -51,12 +51,10 @@ class Delinquency(DelinquencyLadder):
             self._go_on_in_a_new_run_if_long()
         return await self._close(ending)
 
-    async def _open(self, carried: Carried | None) -> None:
-        if carried:
-            return self.take_up(carried)
-        self.opened = await self.with_help(lambda: noted(Delinquencies.open, self.order, summary="open the case"))
-        self.note(f"opened for {self.order.tenant_id} (policy {self.opened.policy.version})")
-        return None
+    async def _open(self) -> None:
+        if self.opened is None:
+            self.opened = await self.with_help(lambda: noted(Delinquencies.open, self.order, summary="open the case"))
+            self.note(f"opened for {self.order.tenant_id} (policy {self.opened.policy.version})")
 
     async def _ended(self) -> Ending | None:
         """How the case ends as the world is now; None as long as something is owed and can be collected."""

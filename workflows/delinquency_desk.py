@@ -73,6 +73,8 @@ class DelinquencyDesk(Runbook):
         self.stirred = True
         # False while a person is asked to repair something.
         self.repaired = True
+        if order.carried:  # here, since what is said to the next run is heard before it begins to work
+            self._take_up(order.carried)
 
     @workflow.signal(description="Something changed at the payment provider: look")
     def heard(self, news: News) -> None:
@@ -270,7 +272,7 @@ class DelinquencyDesk(Runbook):
             timeline=tuple(self.timeline.lines[-_LINES_CARRIED:]),
         )
 
-    def take_up(self, carried: Carried) -> None:
+    def _take_up(self, carried: Carried) -> None:
         """Go on where the run before stopped."""
         self.opened, self.standing, self.service = carried.opened, carried.standing, carried.service
         self.chases, self.told_of, self.named = dict(carried.chases), carried.told_of, dict(carried.named)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
 
+from billing.calendars import BusinessCalendar
+from billing.delinquency import Standing
 from billing.failures import FailureCode
 from billing.holds import HeldEffect
 from billing.month_end import Instruction
-from billing.recovery import Ending
+from billing.policy.standard import STANDARD
+from billing.provider_events import News, NewsKind
+from billing.recovery import Carried, DelinquencyOrder, Ending, OpenedDelinquency
+from billing.tenants import Tier
 from tests.fixtures.temporal import CaseClock
 from tests.workflows.recovering import RecoveringDesk, a_recovering_desk
 from workflows.delinquency import Delinquency
@@ -233,6 +238,31 @@ async def test_a_case_that_waits_for_long_goes_on_in_another_run(desk: Recoverin
         "day  0  opened for acme (policy 2026-11)",
         "day 11  limited to 10 % of the usual rate, USD 310.00 is owed",
     ]
+
+
+def test_a_new_card_that_the_next_run_hears_of_before_it_begins_to_work_is_not_forgotten() -> None:
+    now, calendar = datetime(2026, 12, 1, tzinfo=UTC), BusinessCalendar.without_holidays("UTC")
+    carried = Carried(
+        opened=OpenedDelinquency(
+            case_id="delinquency/acme/1", episode=1, opened_at=now, policy=STANDARD, calendar=calendar
+        ),
+        standing=Standing(tier=Tier.PRO, calendar=calendar, opened_at=now),
+        service=None,
+        chases={},
+        told_of=frozenset(),
+        once_owed=frozenset(),
+        knew_cancelled=False,
+        named={},
+        requests=0,
+        promise_key="",
+        cards=("evt_before",),
+        timeline=(),
+    )
+    case = Delinquency(DelinquencyOrder(tenant_id="acme", carried=carried))
+
+    case.heard(News(kind=NewsKind.PAYMENT_METHOD, tenant_id="acme", event_id="evt_since", occurred_at=now))
+
+    assert case.carried().cards == ("evt_before", "evt_since")
 
 
 def _dispute(desk: RecoveringDesk, period: str) -> None:
