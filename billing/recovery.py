@@ -175,10 +175,11 @@ class Carried(_Record):
 
 class DelinquencyOrder(_Record):
     """What starts a tenant's case: who owes, and the news by which we learned of it, if any. Only the case itself gives what
-    is `carried` into its next run."""
+    is `carried` into its next run, and the `cards` of which an episode that was closing heard last."""
 
     tenant_id: TenantId
     heard: News | None = None
+    cards: tuple[str, ...] = ()
     carried: Carried | None = None
 
     @property

@@ -104,8 +104,19 @@ class Delinquency(DelinquencyLadder):
         self.note(f"ended: {ending}")
         self.next_step, self.next_at = "nothing", None
         await self.put_on_record()
-        await self.letters_have_left()
+        await self._begin_anew_if_owed()
         return ending
+
+    async def _begin_anew_if_owed(self) -> None:
+        """Letters may take a day to leave: what was heard since nothing was owed belongs to the next episode."""
+        owed = False
+        await self.letters_have_left()
+        while self.stirred and not owed and self.ending is not Ending.HANDED_TO_PURGE:
+            self.stirred = False
+            owed = await self.with_help(self.owes_again)
+            await self.letters_have_left()
+        if owed:
+            workflow.continue_as_new(DelinquencyOrder(tenant_id=self.order.tenant_id, cards=tuple(self.cards)))
 
     @property
     def settled_by(self) -> RestoredBecause:
@@ -123,4 +134,6 @@ class Delinquency(DelinquencyLadder):
     def _go_on_in_a_new_run_if_long(self) -> None:
         """The history is long enough: go on in a new one, unless somebody is waited for or spoken to right now."""
         if workflow.info().get_current_history_length() > _EVENTS_A_RUN and self.is_alone:
-            workflow.continue_as_new(self.order.model_copy(update={"heard": None, "carried": self.carried()}))
+            workflow.continue_as_new(
+                self.order.model_copy(update={"heard": None, "cards": (), "carried": self.carried()})
+            )

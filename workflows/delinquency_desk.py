@@ -58,7 +58,7 @@ class DelinquencyDesk(Runbook):
         self.next_at: datetime | None = None
         self.chases: dict[str, Chase] = {}
         # New ways to pay, by the event that told of each: every chase tries at once.
-        self.cards: list[str] = []
+        self.cards = list(order.cards)
         # Invoices that the customer was written about, and how often a name of a step was used.
         self.told_of: frozenset[str] = frozenset()
         self.named: dict[str, int] = {}

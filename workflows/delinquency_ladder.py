@@ -59,6 +59,11 @@ class DelinquencyLadder(DelinquencyArranging):
             seen = await self.with_help(lambda: noted(Delinquencies.look, order, summary="look at the debts"))
         self._take_in(seen)
 
+    async def owes_again(self) -> bool:
+        """Whether anything is owed at this moment, after the case was closed."""
+        look = self._look(fresh=False)
+        return bool((await noted(Delinquencies.look, look, summary="look once more before it is over")).debts)
+
     def _take_in(self, seen: Seen) -> None:
         """Time that did not count, another tier, other debts."""
         now, before = workflow.now(), self.standing

@@ -229,3 +229,40 @@ async def test_limits_of_another_cause_stay_when_the_debt_is_paid(desk: Recoveri
 
     assert await case.ending() is Ending.RECOVERED
     assert case.service == "new_requests_blocked"
+
+
+async def test_a_debt_that_was_heard_of_while_the_letters_of_the_end_were_leaving_is_the_next_episode(
+    desk: RecoveringDesk,
+) -> None:
+    invoice = desk.owes()
+    case = await desk.takes_up()
+    await case.days(8)
+    desk.postman.fail_next(FailureCode.PROVIDER_BUSY, times=6)
+    desk.bank.is_paid_elsewhere(invoice)
+    await case.hears()
+    closed = desk.ports.delinquencies.latest(10, only_open=False)
+
+    desk.owes_more("20.00")
+    await case.hears(NewsKind.PAYMENT_METHOD)
+    await case.hours(1)
+
+    assert [row.ending for row in closed] == [Ending.RECOVERED]
+    story = await case.story()
+    assert (story.case_id, story.rung) == (f"delinquency/{desk.tenant_id}/2", "retrying")
+    assert "a new payment method: tried at once" in [line.text for line in story.timeline]
+    assert "service_restored" in await case.letters()
+
+
+async def test_what_is_heard_while_a_case_closes_and_is_no_debt_opens_no_other(desk: RecoveringDesk) -> None:
+    invoice = desk.owes()
+    case = await desk.takes_up()
+    await case.days(8)
+    desk.postman.fail_next(FailureCode.PROVIDER_BUSY, times=6)
+    desk.bank.is_paid_elsewhere(invoice)
+    await case.hears()
+
+    await case.hears()
+    await case.hours(1)
+
+    assert await case.ending() is Ending.RECOVERED
+    assert len(desk.ports.delinquencies.latest(10, only_open=False)) == 1
