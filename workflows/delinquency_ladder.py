@@ -4,7 +4,7 @@ Everything that a customer feels or reads on the way leaves from here.
 """
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from temporalio import workflow
@@ -20,6 +20,7 @@ from billing.authority import Role
 from billing.contact_budget import may_send_at
 from billing.delinquency import Action, ActionKind, Standing
 from billing.emails import HandedOver, Payload
+from billing.failures import FINAL
 from billing.ladder import contacted, opened, performed, restriction_of
 from billing.ladder_moves import anchored, changed_tier, interrupted, resumed, stopped
 from billing.recovery_letters import RestoredBecause
@@ -35,13 +36,15 @@ from billing.recovery_steps import (
 )
 from billing.rungs import Rung
 from workflows.blocks.records import noted
-from workflows.blocks.steps import MONEY, RECORD, step, words_of
-from workflows.blocks.waiting import wait_for
+from workflows.blocks.steps import MONEY, RECORD, code_of, step, words_of
+from workflows.blocks.waiting import wait_for, wait_until
 from workflows.delinquency_arranging import DelinquencyArranging
 
 Done = TypeVar("Done")
 
 _FAILED = "payment-failed"
+# What could not be reached may be back; what was refused is asked for again only when something has changed.
+_TRIES_AGAIN_EVERY = timedelta(hours=1)
 
 
 class DelinquencyLadder(DelinquencyArranging):
@@ -174,14 +177,36 @@ class DelinquencyLadder(DelinquencyArranging):
         await self.with_help(lambda: noted(Delinquencies.tell, self.story(), summary="put on record where it stands"))
 
     async def with_help(self, attempt: Callable[[], Awaitable[Done]]) -> Done:
-        """Do a step; when it fails for good, hand it over and do it again once it is repaired: no case is ever lost."""
+        """Do a step; when it fails for good, hand it over and do it again once it is repaired or anything is heard, and every
+        hour where time may heal it: no case is ever lost."""
+        heard = handed_over = False
         while True:
             try:
-                return await attempt()
+                done = await attempt()
+                break
             except ActivityError as error:
-                await self._hand_over(words_of(error))
+                handed_over = True
+                await self._hand_over(error)
+                heard, self.stirred = heard or self.stirred, False
+        if handed_over:
+            self.repaired, self.needs_human, self.stirred = True, False, heard or self.stirred
+            self.note("what was handed over is done")
+        return done
 
-    async def _hand_over(self, what_happened: str) -> None:
+    async def _hand_over(self, error: ActivityError) -> None:
+        if self.repaired:
+            self._ask_for_repair(words_of(error))
+
+        def goes_on() -> bool:
+            return self.repaired or self.stirred
+
+        if code_of(error) in FINAL:
+            await wait_for(goes_on)
+        else:
+            at = workflow.now() + _TRIES_AGAIN_EVERY
+            await wait_until(at, goes_on, name=f"try again {at:%a %d %b %H:%M} UTC")
+
+    def _ask_for_repair(self, what_happened: str) -> None:
         self.repaired, self.needs_human = False, True
         self.next_step = f"a person repairs: {what_happened}"
         self.note(f"handed over to a person: {what_happened}")
@@ -193,8 +218,6 @@ class DelinquencyLadder(DelinquencyArranging):
             what_to_do=f"Repair the cause, then: runbooks delinquency try-again {self.order.tenant_id}",
         )
         self.post(self.notify(self._notice(self.name_once("handed-over"), Role.FINANCE, payload)))
-        await wait_for(lambda: self.repaired)
-        self.needs_human = False
 
     def _announcement(self) -> LetterToTenant | None:
         """The letter about payments that failed, when it is time for it; it names every debt."""

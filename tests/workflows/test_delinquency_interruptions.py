@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 
 from billing.calendars import BusinessCalendar
 from billing.delinquency import Standing
-from billing.failures import FailureCode
+from billing.failures import BillingFailure, FailureCode
 from billing.holds import HeldEffect
 from billing.month_end import Instruction
 from billing.policy.standard import STANDARD
@@ -220,6 +220,52 @@ async def test_what_cannot_be_done_is_handed_over_and_goes_on_once_it_is_repaire
     assert (stuck.needs_human, answer) == (True, "trying again")
     assert "is not in the books" in stuck.next_step
     assert not (await case.story()).needs_human
+
+
+def fails(desk: RecoveringDesk, monkeypatch: pytest.MonkeyPatch, code: FailureCode) -> None:
+    """The payment provider answers no question until further notice."""
+
+    def failing(*_: object) -> None:
+        raise BillingFailure(code, "the payment provider does not answer")
+
+    monkeypatch.setattr(desk.bank, "reading", failing)
+
+
+async def test_a_step_that_an_outage_kept_from_being_taken_is_taken_within_the_hour_after_it(
+    desk: RecoveringDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.owes()
+    case = await desk.takes_up()
+    await case.days(6.95)
+    with monkeypatch.context() as outage:
+        fails(desk, outage, FailureCode.UNAVAILABLE)
+        await case.hours(2)
+    stuck = await case.story()
+
+    await case.hours(1)
+
+    assert (stuck.needs_human, stuck.service and stuck.service.restriction) == (True, "none")
+    assert (case.service, (await case.story()).needs_human) == ("rate_limited", False)
+    assert len(days_of(await case.timeline(), "handed over to a person")) == 1
+
+
+async def test_a_payment_restores_at_once_what_waits_for_a_person(
+    desk: RecoveringDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invoice = desk.owes()
+    case = await desk.takes_up()
+    await case.days(8)
+    with monkeypatch.context() as refusing:
+        fails(desk, refusing, FailureCode.PROVIDER_REFUSED)
+        await case.days(2.5)
+    stuck = await case.story()
+
+    desk.bank.is_paid_elsewhere(invoice)
+    await case.hears()
+
+    assert stuck.needs_human
+    assert await case.ending() is Ending.RECOVERED
+    assert case.service == "none"
 
 
 async def test_a_case_that_waits_for_long_goes_on_in_another_run(desk: RecoveringDesk) -> None:
