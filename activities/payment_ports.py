@@ -75,9 +75,11 @@ class Collector(Protocol):
     def methods(self, provider_customer_id: str) -> tuple[PaymentMethod, ...]:
         """The customer's ways to pay, the default first."""
 
-    def plan(self, effect: Effect, invoice: CollectibleInvoice, reading: Reading) -> Wire:
-        """The charge over the net due, by the `payment_method` of the effect's request if it names one, with what must be
-        known to find it again. Raises INVALID when nothing is due."""
+    def plan(
+        self, effect: Effect, invoice: CollectibleInvoice, reading: Reading, payment_method: str | None = None
+    ) -> Wire:
+        """The charge over the net due, by `payment_method` while it is the customer's, else by the default, with what must
+        be known to find it again. Raises INVALID when nothing is due."""
 
     def fits(self, wire: Wire, reading: Reading) -> bool:
         """Whether a frozen charge still asks for no more than what is due now."""

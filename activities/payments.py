@@ -174,7 +174,7 @@ class Payments:
         if effect.state is EffectState.REFUSED or (effect.wire and not self.collector.fits(_wire(effect), reading)):
             self.effects.next_generation(order.op_key, generation=effect.generation)
         sender = Sender(
-            plan=lambda effect: self.collector.plan(effect, invoice, self._reading(invoice)),
+            plan=lambda effect: self.collector.plan(effect, invoice, self._reading(invoice), order.payment_method),
             send=self.collector.send,
             find=self.collector.find,
         )
@@ -275,10 +275,9 @@ class Payments:
 
 
 def _intent(order: AttemptOrder) -> EffectIntent:
-    """What is frozen is which attempt it is: the amount is the net due of the moment it leaves."""
+    """What is frozen is which attempt it is: the amount is the net due of the moment it leaves, and another card may have
+    come by then."""
     request = {"invoice_id": order.invoice_id, "origin": order.origin.value, "number": order.number}
-    if order.payment_method:
-        request |= {"payment_method": order.payment_method}
     return EffectIntent(
         op_key=order.op_key,
         kind=EffectKind.PAYMENT,

@@ -248,6 +248,7 @@ class _Turn:
                 invoice_id=invoice,
                 event_id=event.event_id,
                 occurred_at=event.occurred_at,
+                payment_method=subject.payment_method,
             )
             for tenant, invoice in about
         ]

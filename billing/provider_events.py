@@ -36,13 +36,14 @@ class NewsKind(StrEnum):
 
 class News(_Record):
     """What a tenant's case hears: that something changed, never how it stands now. `invoice_id` is ours; None when the news
-    is about the customer."""
+    is about the customer. `payment_method` is the one that is new or was changed, by the provider's id."""
 
     kind: NewsKind
     tenant_id: str
     invoice_id: str | None = None
     event_id: str
     occurred_at: AwareDatetime
+    payment_method: str | None = None
 
 
 class EventState(StrEnum):
@@ -85,6 +86,7 @@ class Subject(_Record):
     customer: str | None = None
     provider_invoice: str | None = None
     payment: str | None = None
+    payment_method: str | None = None
     marked_ours: bool = False
 
 

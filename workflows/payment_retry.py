@@ -69,7 +69,7 @@ class PaymentRetry(PaymentRetryDesk):
             elif self.stirred:
                 await self._look()
             elif self._is_time():
-                await self._charge(Origin.CARD_UPDATE if self.new_card else Origin.SCHEDULED)
+                await self._charge(Origin.CARD_UPDATE if self._is_for_card() else Origin.SCHEDULED)
             elif order.alone and workflow.now() >= gives_up_at:
                 break
             else:
@@ -101,7 +101,10 @@ class PaymentRetry(PaymentRetryDesk):
     def _is_time(self) -> bool:
         if self.paused or (self.held_until and workflow.now() < self.held_until):
             return False
-        return self.new_card or (self.next_at is not None and workflow.now() >= self.next_at)
+        return self._is_for_card() or (self.next_at is not None and workflow.now() >= self.next_at)
+
+    def _is_for_card(self) -> bool:
+        return self.new_card and self.may_charge_card
 
     async def _wait(self, gives_up_at: datetime) -> None:
         """Until the next charge is due, or somebody says something."""
@@ -109,7 +112,7 @@ class PaymentRetry(PaymentRetryDesk):
         def spoken_to() -> bool:
             return bool(self.asked) or self.stirred or self.told_over or (self.new_card and self._is_time())
 
-        moment = self.held_until if self.new_card and not self.paused else self.next_at
+        moment = self.held_until if self._is_for_card() and not self.paused else self.next_at
         if moment is None and self.order.alone:
             moment = gives_up_at
         self.next_step = f"charge what is due {moment:%a %d %b %H:%M} UTC" if moment else self._waits_for()
@@ -136,6 +139,8 @@ class PaymentRetry(PaymentRetryDesk):
             request_key=asked.attempt.request_key if asked else None,
             payment_method=self.new_method if origin is Origin.CARD_UPDATE else None,
         )
+        if origin is Origin.CARD_UPDATE:
+            self.new_card = False  # one that comes meanwhile has its own turn
         result = await self._attempt(order)
         if asked:
             asked.result = result
@@ -180,8 +185,6 @@ class PaymentRetry(PaymentRetryDesk):
         """What an attempt changes: the count of its origin, and for a scheduled one the schedule."""
         self.last, self.needs_human = result, False
         self.note(f"{order.origin.replace('_', ' ')} {order.number}: {result.words}")
-        if order.origin is Origin.CARD_UPDATE and result.outcome is not Outcome.HELD:
-            self.new_card = False
         if result.was_tried:
             self.tried[order.origin] = order.number
             if order.origin is Origin.SCHEDULED:
@@ -211,6 +214,7 @@ class PaymentRetry(PaymentRetryDesk):
         if order.origin is not Origin.MANUAL:
             pause = self.policy.look_at_holds_every * min(2**self.times_held, _HELD_AT_MOST)
             self.held_until, self.times_held = workflow.now() + pause, self.times_held + 1
+        self.new_card = self.new_card or order.origin is Origin.CARD_UPDATE
 
     async def _look(self) -> None:
         """Something changed at the provider: paid elsewhere, credited, written off, or owed again."""

@@ -89,7 +89,8 @@ class PaymentRetryDesk(Runbook):
         if card.event_id not in self._cards_seen:
             self._cards_seen.add(card.event_id)
             self.new_card, self.new_method, self.held_until = True, card.payment_method, None
-            self.note("the customer has a new way to pay")
+            through = "" if self.may_charge_card else ", and no more of them are charged by themselves"
+            self.note(f"the customer has a new way to pay{through}")
 
     @workflow.signal(description="Something changed at the provider: read the invoice anew")
     def look(self) -> None:
@@ -145,6 +146,12 @@ class PaymentRetryDesk(Runbook):
         """As it was when the invoice was taken up; asked only after that."""
         assert self.opened is not None  # noqa: S101 - asked only after it was opened
         return self.opened.policy
+
+    @property
+    def may_charge_card(self) -> bool:
+        """Whether a new way to pay is charged by itself: events of the same card could go on for ever."""
+        charged = self.tried.get(Origin.CARD_UPDATE, 0)
+        return self.opened is None or charged < self.policy.card_updates_at_most
 
     @property
     def phase(self) -> RetryPhase:

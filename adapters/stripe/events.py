@@ -37,7 +37,7 @@ def subject_of(event: ArrivedEvent) -> Subject | None:
         case "charge" | "refund" | "dispute":
             return Subject(kind=kind, customer=_id(about, "customer"), payment=_id(about, "payment_intent"))
         case "payment_method":
-            return Subject(kind=kind, customer=_id(about, "customer"))
+            return Subject(kind=kind, customer=_id(about, "customer"), payment_method=_id(about, "id"))
         case "customer":
             return Subject(kind=kind, customer=_id(about, "id"))
         case _:

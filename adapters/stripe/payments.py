@@ -57,11 +57,13 @@ class StripeCollector:
             found = [_method(one.to_dict(), str(default)) for one in listed.auto_paging_iter()]
         return tuple(sorted(found, key=lambda one: not one.is_default))
 
-    def plan(self, effect: Effect, invoice: CollectibleInvoice, reading: Reading) -> Wire:
+    def plan(
+        self, effect: Effect, invoice: CollectibleInvoice, reading: Reading, payment_method: str | None = None
+    ) -> Wire:
         """See the port. What was charged before is frozen too: a charge beside it is the one that was asked for."""
         if not reading.remaining:
             raise BillingFailure(FailureCode.INVALID, f"nothing is due on {invoice.number}: it is {reading.status}")
-        about = {"payment_method": self._method_for(effect, invoice), "currency": reading.remaining.currency}
+        about = {"payment_method": self._method_for(invoice, payment_method), "currency": reading.remaining.currency}
         due = {"amount": reading.remaining.minor, "invoice": invoice.provider_invoice_id}
         if reading.status is not InvoiceStatus.OPEN:
             return Wire(call=CHARGE_AGAIN, params=about | due | _again(effect, invoice))
@@ -94,13 +96,10 @@ class StripeCollector:
         with told_by(failure_of_reading):
             return _answer(wire, list(self._charges(wire, op_key)))
 
-    def _method_for(self, effect: Effect, invoice: CollectibleInvoice) -> str | None:
-        """The one that was asked for, else the customer's default, else any."""
-        asked_for: str | None = effect.request.get("payment_method")
-        if asked_for is not None:
-            return asked_for
-        default = next(iter(self.methods(invoice.provider_customer_id)), None)
-        return default.payment_method_id if default else None
+    def _method_for(self, invoice: CollectibleInvoice, asked_for: str | None) -> str | None:
+        """The one that was asked for while it is the customer's, else their default, else any."""
+        theirs = [one.payment_method_id for one in self.methods(invoice.provider_customer_id)]
+        return asked_for if asked_for in theirs else next(iter(theirs), None)
 
     def _charge(self, wire: Wire, options: stripe.RequestOptions) -> None:
         match wire.call:

@@ -26,6 +26,7 @@ class PaymentPolicy(BaseModel):
     charge_after: tuple[timedelta, ...]
     look_up_after: Annotated[tuple[_Pause, ...], Field(min_length=1)]
     manual_at_most: Annotated[int, Field(ge=0)]
+    card_updates_at_most: Annotated[int, Field(ge=0)] = 5
     do_not_honor_retries: Annotated[int, Field(ge=0)]
     do_not_honor_after: _Pause
     look_at_holds_every: _Pause

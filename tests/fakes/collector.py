@@ -178,15 +178,17 @@ class FakeCollector:
             return ()
         return (PaymentMethod(payment_method_id=f"pm_{tenant}", kind="card", last4="4242", is_default=True),)
 
-    def plan(self, effect: Effect, invoice: CollectibleInvoice, reading: Reading) -> Wire:
+    def plan(
+        self, effect: Effect, invoice: CollectibleInvoice, reading: Reading, payment_method: str | None = None
+    ) -> Wire:
         if not reading.remaining:
             raise BillingFailure(FailureCode.INVALID, f"nothing is due on {invoice.number}")
         again = reading.status is not InvoiceStatus.OPEN
-        method = next(iter(self.methods(invoice.provider_customer_id)), None)
+        theirs = [one.payment_method_id for one in self.methods(invoice.provider_customer_id)]
         params = {
             "invoice_id": invoice.invoice_id,
             "tenant_id": invoice.tenant_id,
-            "payment_method": effect.request.get("payment_method") or (method and method.payment_method_id),
+            "payment_method": payment_method if payment_method in theirs else next(iter(theirs), None),
             "amount": reading.remaining.minor,
             "currency": reading.remaining.currency,
             "op_key": effect.op_key,

@@ -60,6 +60,17 @@ async def test_after_the_last_attempt_nothing_is_tried_until_a_new_card_is_there
     assert await chase.is_over() is RetryPhase.PAID
 
 
+async def test_a_card_that_changes_for_ever_is_not_charged_for_ever(office: CollectingOffice) -> None:
+    chase = await office.chases(DUE, ["insufficient_funds"] * 9)
+
+    for number in range(7):
+        await chase.hears(CARD_UPDATED, CardUpdated(event_id=f"evt_{number}"))
+
+    story = await chase.story()
+    assert story.tried == {Origin.CARD_UPDATE: 5}
+    assert "no more of them" in story.timeline[-1].text
+
+
 async def test_nobody_paying_ends_exhausted(office: CollectingOffice) -> None:
     chase = await office.chases(DUE, ["insufficient_funds"] * 3)
 

@@ -232,6 +232,22 @@ def test_a_new_card_is_charged_and_not_the_default(stripe_simulator: StripeSimul
     assert charge.payment_method == card.id
 
 
+def test_a_card_that_was_taken_away_again_is_not_charged_but_the_default(till: Till) -> None:
+    result = till.tries(1, Origin.CARD_UPDATE, payment_method="pm_of_somebody_else")
+
+    assert (result.outcome, till.taken()) == (Outcome.PAID, [TOTAL])
+
+
+def test_another_card_that_comes_while_one_is_charged_is_no_conflict(till: Till) -> None:
+    till.answers("busy")
+    with pytest.raises(BillingFailure):
+        till.tries(1, Origin.CARD_UPDATE, payment_method="pm_first")
+
+    result = till.tries(1, Origin.CARD_UPDATE, payment_method="pm_second")
+
+    assert (result.outcome, till.taken()) == (Outcome.PAID, [TOTAL])
+
+
 def test_an_unknown_failure_keeps_its_code(till: Till) -> None:
     till.answers("busy")
 

@@ -90,6 +90,14 @@ def test_each_type_that_we_act_on_leads_to_an_invoice_or_a_customer(event_type: 
     assert (subject.provider_invoice, subject.payment, subject.customer) != (None, None, None)
 
 
+def test_news_of_a_payment_method_names_it() -> None:
+    about = {"object": "payment_method", "id": "pm_1", "customer": "cus_acme"}
+
+    subject = subject_of(sent("evt_1", "payment_method.attached", about, NOW))
+
+    assert subject is not None and subject.payment_method == "pm_1"
+
+
 def test_a_type_that_we_do_not_know_is_about_nothing() -> None:
     assert subject_of(sent("evt_1", "radar.early_fraud_warning.created", {"object": "warning"}, NOW)) is None
 
