@@ -87,27 +87,33 @@ _USED = text("""
     order by tenant_id, meter
 """)
 
-# Along the key of the roll-ups, a month of days for each tenant and meter. As they were rolled up: a day that is not yet
-# is looked at an hour later.
+# Along the key of the roll-ups: two days of each tenant and meter first, then a month for those that have usage. The
+# planner would rather look at the month of every day there is, so it gets no choice. As they were rolled up: a day that is
+# not yet is looked at an hour later.
 _SPIKES = text("""
     with today as materialized (
         select * from unnest(cast(:zones as text[]), cast(:todays as date[])) as today(zone, day)
+    ), looked_at as materialized (
+        select tenant.tenant_id, tenant.tier, meters.meter, recent.day, recent.used
+        from tenants as tenant join today using (zone) cross join meters
+        cross join lateral (
+            select daily.day, quantity as used from usage_daily as daily
+            where daily.tenant_id = tenant.tenant_id and daily.meter = meters.meter
+                and daily.day > today.day - 2 and daily.day <= today.day and quantity > 0
+            offset 0
+        ) as recent
     )
-    select tenant.tenant_id, tenant.tier, meters.meter, looked_at.day, looked_at.used, before.quantity, before.used_days
-    from tenants as tenant join today using (zone) cross join meters
-    cross join lateral (
-        select day, quantity as used from usage_daily as daily
-        where daily.tenant_id = tenant.tenant_id and daily.meter = meters.meter
-            and daily.day > today.day - 2 and daily.day <= today.day and quantity > 0
-    ) as looked_at
+    select tenant_id, tier, meter, looked_at.day, used, before.quantity, before.used_days
+    from looked_at
     cross join lateral (
         select coalesce(sum(quantity), 0) as quantity, count(*) filter (where quantity > 0) as used_days
         from usage_daily as daily
-        where daily.tenant_id = tenant.tenant_id and daily.meter = meters.meter
+        where daily.tenant_id = looked_at.tenant_id and daily.meter = looked_at.meter
             and daily.day >= looked_at.day - cast(:days as int) and daily.day < looked_at.day
+        offset 0
     ) as before
-    where before.used_days >= :used_days and looked_at.used * :days >= :factor * before.quantity
-    order by tenant.tenant_id, meters.meter, looked_at.day
+    where before.used_days >= :used_days and used * :days >= :factor * before.quantity
+    order by tenant_id, meter, looked_at.day
 """)
 
 
