@@ -125,8 +125,8 @@ class Delinquency(DelinquencyLadder):
 
     def _look_again(self, action: Action | None) -> datetime | None:
         """When to look without being told: a hold for everybody is released, and a dispute decided, without telling every
-        case that waits for it."""
-        if action is not None:
+        case that waits for it; and whoever is limited must not stay so for weeks for a word that was lost."""
+        if action and not (self.is_limited and action.at - workflow.now() > self.dunning.suspend_after):
             return None
         for_everybody = any(hold.for_everybody for hold in self.sees.held_by)
         return workflow.now() + (self.case.policy.payments.look_at_holds_every if for_everybody else self.dunning.day)

@@ -266,3 +266,20 @@ async def test_what_is_heard_while_a_case_closes_and_is_no_debt_opens_no_other(d
 
     assert await case.ending() is Ending.RECOVERED
     assert len(desk.ports.delinquencies.latest(10, only_open=False)) == 1
+
+
+async def test_who_is_suspended_and_paid_is_not_left_so_for_weeks_though_nobody_told_the_case(
+    desk: RecoveringDesk,
+) -> None:
+    invoice = desk.owes()
+    case = await desk.takes_up()
+    await case.days(40)
+    suspended = case.service
+
+    desk.bank.is_paid_elsewhere(invoice)
+    desk.reads(invoice)
+    await case.days(1)
+
+    assert suspended == "suspended"
+    assert await case.ending() is Ending.RECOVERED
+    assert case.service == "none"
