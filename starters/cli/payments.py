@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import typer
 
+from billing.invoices import InvoiceStatus
 from billing.payments import AttemptRow, ManualAttempt, Outcome, Receivable
 from starters import payments
 from starters.cli.options import As, Json, Reason, Token, session_of
@@ -83,7 +84,9 @@ def _standing(page: PaymentsPage, now: datetime) -> list[str]:
     receivable = page.receivable
     if receivable is None:
         return [f"{page.number} was not read at the provider yet"]
-    lines = [f"{page.number}: {receivable.status}, {receivable.remaining} of {receivable.due} is due"]
+    again = receivable.status is InvoiceStatus.PAID and receivable.remaining
+    status = "paid once and owed again" if again else receivable.status
+    lines = [f"{page.number}: {status}, {receivable.remaining} of {receivable.due} is due"]
     lines += [f"{label}: {value}" for label, value in _facts(receivable, page, now) if value]
     return lines
 
