@@ -20,7 +20,7 @@ from tests.fixtures.temporal import CaseClock
 from tests.starters.desk import CaseDesk
 from tests.workflows.recovering import CaseInHand, RecoveringDesk, a_recovering_desk
 
-LONGER = {"kind": "extension", "days": 2, "reason": "A new card is in the post."}
+LONGER: dict[str, Any] = {"kind": "extension", "days": 2, "reason": "A new card is in the post."}
 
 
 @dataclass(frozen=True)

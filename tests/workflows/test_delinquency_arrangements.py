@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,9 +18,10 @@ from billing.arrangements import Arrangement
 from billing.cases import Verdict
 from billing.emails import ApprovalRequested
 from billing.money import Money
-from billing.recovery import ArrangementState, Ending
+from billing.recovery import ArrangementOrder, ArrangementState, Ending
 from tests.fixtures.temporal import CaseClock
 from tests.workflows.recovering import CaseInHand, RecoveringDesk, a_recovering_desk
+from workflows.delinquency import Delinquency
 
 
 @pytest.fixture
@@ -33,7 +36,7 @@ async def day_in(case: CaseInHand, days: int) -> date:
     return now.astimezone(ZoneInfo("America/New_York")).date() + timedelta(days=days)
 
 
-async def refusal(case: CaseInHand, kind: Arrangement, by: str = "lead-1", **terms: object) -> str:
+async def refusal(case: CaseInHand, kind: Arrangement, by: str = "lead-1", **terms: Any) -> str:
     """Why it is not agreed on."""
     with pytest.raises(WorkflowUpdateFailedError) as refused:
         await case.is_arranged(kind, by, **terms)
@@ -155,7 +158,8 @@ async def test_money_that_came_another_way_is_noted_at_the_provider_once_finance
 ) -> None:
     invoice = desk.owes()
     case = await desk.takes_up()
-    number, terms = f"INV-2026-10-{desk.tenant_id}", {"amount": Money.of("310.00", "USD")}
+    number = f"INV-2026-10-{desk.tenant_id}"
+    terms: dict[str, Any] = {"amount": Money.of("310.00", "USD")}
 
     euros = await refusal(case, Arrangement.MANUAL_PAYMENT, invoice=number, amount=Money.of("310.00", "EUR"))
     part = await refusal(case, Arrangement.MANUAL_PAYMENT, invoice=number, amount=Money.of("10.00", "USD"))
@@ -221,3 +225,24 @@ async def test_what_nobody_could_agree_to_is_refused_in_words(desk: RecoveringDe
     assert engineer.startswith("engineering-1 may not arrange anything")
     assert nothing == "nothing is limited for this debt, so there is nothing to give back"
     assert second == "grace is extended by 9 days waits for approval: have that decided first"
+
+
+@pytest.mark.parametrize(
+    ("by", "days", "answers"),
+    [
+        ("agent-1", 3, ["asked lead: grace is extended by 3 days, says agent-1", "grace is extended by 3 days"]),
+        ("finance-1", 20, ["asked vp: grace is extended by 20 days, says finance-1", "waits for approval"]),
+    ],
+)
+async def test_two_orders_at_once_are_judged_one_after_the_other(
+    desk: RecoveringDesk, by: str, days: int, answers: list[str]
+) -> None:
+    desk.owes()
+    case = await desk.takes_up()
+
+    order = ArrangementOrder(kind=Arrangement.EXTENSION, by=by, reason="They asked twice.", days=days)
+    both = [case.handle.execute_update(Delinquency.arrange, order, id=f"order-{number}") for number in (1, 2)]
+    told = await asyncio.gather(*both, return_exceptions=True)
+
+    words = [str(one.cause) if isinstance(one, WorkflowUpdateFailedError) else str(one) for one in told]
+    assert [part in word for part, word in zip(answers, sorted(words), strict=True)] == [True, True]
