@@ -16,7 +16,7 @@ from billing.delinquency import Standing
 from billing.holds import HeldEffect
 from billing.invoice_corrections import InvoiceName
 from billing.money import Money
-from billing.payments import RetryPhase
+from billing.payments import CardUpdated, RetryPhase
 from billing.policy.bundle import Policy
 from billing.provider_events import News
 from billing.tenants import TenantId
@@ -169,7 +169,7 @@ class Carried(_Record):
     named: dict[str, int]
     requests: int
     promise_key: str
-    cards: tuple[str, ...]
+    cards: tuple[CardUpdated, ...]
     timeline: tuple[StoryLine, ...]
 
 
@@ -179,7 +179,7 @@ class DelinquencyOrder(_Record):
 
     tenant_id: TenantId
     heard: News | None = None
-    cards: tuple[str, ...] = ()
+    cards: tuple[CardUpdated, ...] = ()
     carried: Carried | None = None
 
     @property

@@ -57,11 +57,11 @@ class DelinquencyCollecting(DelinquencyDesk):
     async def _try_new_cards(self) -> None:
         """A new way to pay is tried at once with everything that may be charged."""
         cards, self.cards = self.cards, []
-        for event_id in cards:
+        for card in cards:
             self.note("a new payment method: tried at once")
             for chase in list(self.chases.values()):
                 if chase.paused is None:
-                    await self._tell(chase.invoice_id, CARD_UPDATED, CardUpdated(event_id=event_id))
+                    await self._tell(chase.invoice_id, CARD_UPDATED, card)
 
     def _rests(self, debt: Debt) -> str | None:
         """Why nothing is tried on an invoice, in words."""

@@ -15,7 +15,7 @@ from billing.cases import DecisionReceipt, PendingApproval, SignedDecision, Verd
 from billing.delinquency import Action, Debt, Standing
 from billing.failures import FailureCode
 from billing.month_end import Instruction
-from billing.payments import AttemptTold, Outcome, RetryPhase
+from billing.payments import AttemptTold, CardUpdated, Outcome, RetryPhase
 from billing.policy.dunning import DunningPolicy
 from billing.provider_events import News, NewsKind
 from billing.recovery import (
@@ -78,8 +78,8 @@ class DelinquencyDesk(Runbook):
 
     @workflow.signal(description="Something changed at the payment provider: look")
     def heard(self, news: News) -> None:
-        if news.kind is NewsKind.PAYMENT_METHOD and news.event_id not in self.cards:
-            self.cards.append(news.event_id)
+        if news.kind is NewsKind.PAYMENT_METHOD and all(card.event_id != news.event_id for card in self.cards):
+            self.cards.append(CardUpdated(event_id=news.event_id, payment_method=news.payment_method))
         self.stirred = True
 
     @workflow.signal(description="What an attempt to collect one of the invoices came to, and when the next one is")

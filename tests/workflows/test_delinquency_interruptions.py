@@ -14,6 +14,7 @@ from billing.delinquency import Standing
 from billing.failures import BillingFailure, FailureCode
 from billing.holds import HeldEffect
 from billing.month_end import Instruction
+from billing.payments import CardUpdated
 from billing.policy.standard import STANDARD
 from billing.provider_events import News, NewsKind
 from billing.recovery import Carried, DelinquencyOrder, Ending, OpenedDelinquency
@@ -275,7 +276,8 @@ async def test_a_case_that_waits_for_long_goes_on_in_another_run(desk: Recoverin
     await case.days(6)
 
     hold = await case.is_held(for_everybody=True)
-    await case.days(4)
+    for _ in range(4):
+        await case.days(1)
     await case.is_released(hold)
     await case.days(1.5)
 
@@ -301,14 +303,18 @@ def test_a_new_card_that_the_next_run_hears_of_before_it_begins_to_work_is_not_f
         named={},
         requests=0,
         promise_key="",
-        cards=("evt_before",),
+        cards=(CardUpdated(event_id="evt_before"),),
         timeline=(),
     )
     case = Delinquency(DelinquencyOrder(tenant_id="acme", carried=carried))
 
-    case.heard(News(kind=NewsKind.PAYMENT_METHOD, tenant_id="acme", event_id="evt_since", occurred_at=now))
+    news = News(kind=NewsKind.PAYMENT_METHOD, tenant_id="acme", event_id="evt_since", occurred_at=now)
+    case.heard(news.model_copy(update={"payment_method": "pm_new"}))
 
-    assert case.carried().cards == ("evt_before", "evt_since")
+    assert case.carried().cards == (
+        CardUpdated(event_id="evt_before"),
+        CardUpdated(event_id="evt_since", payment_method="pm_new"),
+    )
 
 
 def _dispute(desk: RecoveringDesk, period: str) -> None:
