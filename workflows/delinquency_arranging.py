@@ -3,6 +3,8 @@
 What an operator may not decide alone waits for a second person beside the ladder, which goes on meanwhile.
 """
 
+import asyncio
+
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
@@ -17,7 +19,7 @@ from billing.correction_letters import approval_requested
 from billing.emails import Payload
 from billing.failures import FailureCode
 from billing.ladder_moves import promise_over
-from billing.recovery import MAY_ARRANGE, ArrangementOrder, ArrangementRequest, ArrangementState
+from billing.recovery import MAY_ARRANGE, ArrangementOrder, ArrangementRequest, ArrangementState, DelinquencyOrder
 from billing.recovery_arrangements import agreed, approver_of, objection_to, requested
 from billing.recovery_steps import owed_by, owed_in_words
 from billing.wording import dated
@@ -33,6 +35,11 @@ _ARRANGE = "arrange anything"
 class DelinquencyArranging(DelinquencyCollecting):
     """Arrangements, from the order to what became of them."""
 
+    def __init__(self, order: DelinquencyOrder) -> None:
+        super().__init__(order)
+        # One after the other: what is asked for next is judged by what was agreed on just before.
+        self._agreeing = asyncio.Lock()
+
     @workflow.update(description="Agree on a promise, more grace, an exemption or service given back, for a reason")
     async def arrange(self, order: ArrangementOrder) -> str:
         if order.kind is Arrangement.RESTORATION:
@@ -40,12 +47,19 @@ class DelinquencyArranging(DelinquencyCollecting):
             self.stirred = True
             if not self.stands.debts:
                 return "nothing is owed, read just now: the service is restored"
+        async with self._agreeing:
+            self._may_arrange(order)
+            return await self._arranged(order)
+
+    async def _arranged(self, order: ArrangementOrder) -> str:
         with self.attempts.counted(_ARRANGE):
             role = await noted(Delinquencies.role_of, order.by, summary="who asks")
             if role is None or role not in MAY_ARRANGE:
                 raise _invalid(f"{order.by} may not arrange anything: an active {' or '.join(MAY_ARRANGE)} is needed")
             if why := objection_to(order, self.stands, workflow.now(), self.dunning):
                 raise _invalid(why)
+        if not self.stands.debts:
+            raise conflict("nothing is owed any more, and nothing is left to arrange")
         self.requests += 1
         request = requested(order, self.case.case_id, self.order.tenant_id, self.requests, self.stands)
         approver = approver_of(order, self.stands, role, workflow.now(), self.dunning)
@@ -54,6 +68,7 @@ class DelinquencyArranging(DelinquencyCollecting):
         if approver is None:
             self._agree(request, order.by)
             return request.words
+        self.awaits_approval = request.words
         self.post(self._have_approved(request, approver))
         return f"asked {approver}: {request.words}, says {order.by}"
 
@@ -92,7 +107,6 @@ class DelinquencyArranging(DelinquencyCollecting):
 
     async def _have_approved(self, request: ArrangementRequest, approver: Role) -> None:
         """Ask the second person; silence is a no. It counts as of the moment of the answer."""
-        self.awaits_approval = request.words
         try:
             if await self._is_approved(request, approver):
                 self._agree(request, await self._in_force(request) or approver)
