@@ -10,14 +10,19 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from activities import payments
+from activities.ports import Wire
 from billing.delinquency import Action, Debt, Standing
+from billing.failures import BillingFailure
+from billing.holds import Hold
 from billing.ladder import performed
-from billing.payments import AttemptOrder, AttemptRow
+from billing.money import Money
+from billing.payments import Receivable
 from billing.policy.dunning import DunningPolicy
 from billing.rungs import Rung
-from tests.fakes.receivables import FakeReceivables
 from tests.safety import recovering
-from tests.safety.recovery_machine import Recovery
+from tests.safety.recovering import WatchedBank
+from tests.safety.recovery_machine import BEGINNING, TENANT, Recovery
 
 EXAMPLES, STEPS = 300, 50
 
@@ -47,8 +52,8 @@ def climbed_two_at_a_time(standing: Standing, action: Action, at: datetime, poli
     return after.model_copy(update={"rung": after.rung.next}) if action.rung is Rung.RATE_LIMITED else after
 
 
-def bars_nothing(self: FakeReceivables, order: AttemptOrder, now: datetime) -> None:
-    self.rows.setdefault(order.op_key, AttemptRow(op_key=order.op_key, began_at=now, **order.model_dump()))
+def charged_whatever_is_against_it(receivable: Receivable, hold: Hold | None) -> None:
+    return None
 
 
 @pytest.mark.parametrize(
@@ -57,7 +62,7 @@ def bars_nothing(self: FakeReceivables, order: AttemptOrder, now: datetime) -> N
         (recovering, "anchored", never_eased),
         (recovering, "stopped", never_stopped),
         (recovering, "performed", climbed_two_at_a_time),
-        (FakeReceivables, "begin", bars_nothing),
+        (payments, "objection", charged_whatever_is_against_it),
     ],
 )
 def test_the_machine_finds_a_mistake_that_was_put_in(
@@ -66,4 +71,18 @@ def test_the_machine_finds_a_mistake_that_was_put_in(
     monkeypatch.setattr(where, name, mistake)
 
     with pytest.raises(AssertionError):
-        played(EXAMPLES, phases=[Phase.generate], database=None, report_multiple_bugs=False)
+        played(EXAMPLES, phases=[Phase.generate], database=None, derandomize=True, report_multiple_bugs=False)
+
+
+@pytest.mark.parametrize(("amount", "wrongs"), [(12_000, 1), (12_001, 2)])
+def test_the_watched_bank_notes_a_second_charge_and_one_beyond_what_is_due(amount: int, wrongs: int) -> None:
+    bank = WatchedBank(now=lambda: BEGINNING)
+    bank.bill("inv-1", TENANT, Money.of("120.00", "USD"))
+    bank.next_answers.extend(["processing", "paid"])
+    params = {"invoice_id": "inv-1", "tenant_id": TENANT, "payment_method": "pm_1", "currency": "USD", "amount": amount}
+
+    with pytest.raises(BillingFailure, match="nobody knows"):
+        bank.send(Wire(call="pay_invoice", params=params | {"op_key": "payment/inv-1/scheduled-1"}), "key-1")
+    bank.send(Wire(call="charge_again", params=params | {"op_key": "payment/inv-1/manual-1"}), "key-2")
+
+    assert len(bank.wrongs) == wrongs
