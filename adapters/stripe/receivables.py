@@ -14,7 +14,7 @@ import stripe
 
 from activities.payment_ports import CollectibleInvoice, Reading
 from adapters.stripe.client import PAGE
-from adapters.stripe.standing import refunded_by_notes, status_of
+from adapters.stripe.standing import refunds_by_notes, status_of
 from billing.invoices import InvoiceStatus
 from billing.money import Money
 from billing.periods import local_day, local_midnight
@@ -24,15 +24,17 @@ REOPENS = "reopens"
 
 _UNDECIDED = frozenset({"needs_response", "under_review"})
 _TAKEN = _UNDECIDED | {"lost"}
+_GAVE_NOTHING = frozenset({"failed", "canceled"})
 _OWED = frozenset({InvoiceStatus.OPEN, InvoiceStatus.PAID})
 
 
 @dataclass(frozen=True)
-class _Loss:
-    """What went back of a charge, and since when; `undecided`: a bank took it and may have to return it."""
+class _Move:
+    """What changed, and when, in what is owed of a paid invoice: what went back of a charge is above zero, what a note
+    forgave or a further charge collected below; `undecided`: a bank took it and may have to return it."""
 
     amount: int
-    since: int
+    at: int
     undecided: bool = False
 
 
@@ -41,15 +43,14 @@ def reading_of(client: stripe.StripeClient, invoice: CollectibleInvoice, now: da
     at_stripe = client.v1.invoices.retrieve(invoice.provider_invoice_id)
     status = status_of(at_stripe)
     charges = list(charges_of_invoice(client, invoice.provider_invoice_id))
-    losses = list(_losses(client, charges))
-    lost = 0
-    if losses:
+    moves = list(_losses(client, charges))
+    if moves:
         again = list(_charged_again(client, invoice))
-        losses += _losses(client, again)
+        moves += _losses(client, again)
+        moves += (_Move(-charge.amount_captured, charge.created) for charge in again)
         # What credit notes refunded nobody owes any more.
-        forgiven = refunded_by_notes(client, invoice.provider_invoice_id)
-        collected_again = sum(charge.amount_captured for charge in again)
-        lost = max(0, sum(loss.amount for loss in losses) - forgiven - collected_again)
+        moves += (_Move(-amount, at) for at, amount in refunds_by_notes(client, invoice.provider_invoice_id))
+    lost = max(0, sum(move.amount for move in moves))
     remaining = at_stripe.amount_remaining + lost if status in _OWED else 0
     reopened = status is InvoiceStatus.PAID and remaining > 0
     return Reading(
@@ -59,8 +60,8 @@ def reading_of(client: stripe.StripeClient, invoice: CollectibleInvoice, now: da
         remaining=Money(minor=remaining, currency=at_stripe.currency.upper()),
         charged_automatically=at_stripe.collection_method == "charge_automatically",
         reopened=reopened,
-        overdue_since=_since(at_stripe, charges, losses, invoice.zone, now, reopened=reopened) if remaining else None,
-        charged_back=status in _OWED and any(loss.undecided for loss in losses),
+        overdue_since=_since(at_stripe, charges, moves, invoice.zone, now, reopened=reopened) if remaining else None,
+        charged_back=status in _OWED and any(move.undecided for move in moves),
     )
 
 
@@ -81,26 +82,26 @@ def _charged_again(client: stripe.StripeClient, invoice: CollectibleInvoice) -> 
             yield from (charge for charge in of_intent.auto_paging_iter() if charge.status == "succeeded")
 
 
-def _losses(client: stripe.StripeClient, charges: Sequence[stripe.Charge]) -> Iterator[_Loss]:
+def _losses(client: stripe.StripeClient, charges: Sequence[stripe.Charge]) -> Iterator[_Move]:
     for charge in charges:
         if charge.status != "succeeded":
             continue
         left = charge.amount_captured
         if charge.amount_refunded:
-            refunds = client.v1.refunds.list({"charge": charge.id, "limit": PAGE}).auto_paging_iter()
-            since = min((refund.created for refund in refunds if refund.status != "failed"), default=charge.created)
-            yield _Loss(charge.amount_refunded, since)
-            left -= charge.amount_refunded
+            for refund in client.v1.refunds.list({"charge": charge.id, "limit": PAGE}).auto_paging_iter():
+                if refund.status not in _GAVE_NOTHING:
+                    yield _Move(refund.amount, refund.created)
+                    left -= refund.amount
         if charge.disputed:
             for dispute in client.v1.disputes.list({"charge": charge.id, "limit": PAGE}).auto_paging_iter():
                 if dispute.status in _TAKEN:
-                    yield _Loss(min(dispute.amount, left), dispute.created, dispute.status in _UNDECIDED)
+                    yield _Move(min(dispute.amount, left), dispute.created, dispute.status in _UNDECIDED)
 
 
 def _since(
     at_stripe: stripe.Invoice,
     charges: Sequence[stripe.Charge],
-    losses: Sequence[_Loss],
+    moves: Sequence[_Move],
     zone: str,
     now: datetime,
     *,
@@ -108,7 +109,7 @@ def _since(
 ) -> datetime | None:
     """When what was paid was owed again; else the first charge that failed, or the end of the day it was due."""
     if reopened:
-        return _moment(min(loss.since for loss in losses))
+        return _moment(_rose_at(moves))
     failed = min((charge.created for charge in charges if charge.status == "failed"), default=None)
     if failed is not None:
         return _moment(failed)
@@ -116,6 +117,16 @@ def _since(
         return None
     end_of_day = local_midnight(local_day(_moment(at_stripe.due_date), zone) + timedelta(days=1), zone)
     return end_of_day if end_of_day <= now else None
+
+
+def _rose_at(moves: Sequence[_Move]) -> int:
+    """When something was owed again, after nothing was, the last time: what was settled since does not count."""
+    balance, rose_at = 0, 0
+    for move in sorted(moves, key=lambda move: (move.at, move.amount)):
+        if balance <= 0 < balance + move.amount:
+            rose_at = move.at
+        balance += move.amount
+    return rose_at
 
 
 def _moment(seconds: int) -> datetime:

@@ -60,10 +60,12 @@ def _charges(client: stripe.StripeClient, invoice: str) -> Iterator[stripe.Charg
 
 def refunded_by_notes(client: stripe.StripeClient, invoice: str) -> int:
     """What the invoice's credit notes gave back to the payment method, in minor units."""
+    return sum(amount for _, amount in refunds_by_notes(client, invoice))
+
+
+def refunds_by_notes(client: stripe.StripeClient, invoice: str) -> Iterator[tuple[int, int]]:
+    """The same one by one: when the note was issued, and how much it gave back."""
     notes = client.v1.credit_notes.list({"invoice": invoice, "limit": PAGE})
-    return sum(
-        refund.amount_refunded
-        for note in notes.auto_paging_iter()
-        if note.status == "issued"
-        for refund in note.refunds
-    )
+    for note in notes.auto_paging_iter():
+        if note.status == "issued":
+            yield from ((note.created, refund.amount_refunded) for refund in note.refunds)

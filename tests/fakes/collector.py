@@ -123,21 +123,27 @@ class FakeCollector:
     def refunds(self, invoice_id: str, minor: int) -> None:
         """Money goes back beside any credit note: it is owed again."""
         one = self.billed[invoice_id]
+        one.reopened_at = one.reopened_at if one.remaining else self.now()
         one.back += minor
-        one.reopened_at = one.reopened_at or self.now()
+
+    def gives_back_by_a_note(self, invoice_id: str, minor: int) -> None:
+        """A credit note refunds what was paid: nobody owes it any more."""
+        one = self.billed[invoice_id]
+        one.credited += minor
+        one.back += minor
 
     def charges_back(self, invoice_id: str) -> None:
         """The customer's bank takes what was paid, until somebody decides."""
         one = self.billed[invoice_id]
+        one.reopened_at = one.reopened_at if one.remaining else self.now()
         one.undecided = one.paid - one.back
-        one.reopened_at = one.reopened_at or self.now()
 
     def decides(self, invoice_id: str, *, won: bool) -> None:
         """The chargeback is decided: the money returns, or stays gone."""
         one = self.billed[invoice_id]
         one.back += 0 if won else one.undecided
         one.undecided = 0
-        if not one.back:
+        if not one.remaining:
             one.reopened_at = None
 
     def becomes(self, invoice_id: str, status: InvoiceStatus) -> None:

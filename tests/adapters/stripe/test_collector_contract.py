@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -185,6 +186,24 @@ def test_nothing_is_charged_while_a_chargeback_is_undecided(till: Till, won: boo
     assert held.outcome is Outcome.HELD
     assert decided.outcome is (Outcome.NOTHING_DUE if won else Outcome.PAID)
     assert till.taken() == ([TOTAL] if won else [TOTAL, TOTAL])
+
+
+def test_a_debt_that_comes_back_counts_from_then_and_not_from_one_that_was_settled(till: Till) -> None:
+    till.tries(1)
+    till.gives_back_by_a_note(20_00)
+    till.hours_pass(100)
+    till.refunds(40_00)
+    once = till.receivable().overdue_since
+    first = till.now()
+    till.tries(2)
+    till.hours_pass(100)
+    till.refunds(10_00)
+
+    again = till.receivable().overdue_since
+
+    assert once is not None and again is not None
+    assert first - once < timedelta(hours=1)
+    assert till.now() - again < timedelta(hours=1)
 
 
 def test_less_than_the_provider_charges_is_left_alone(opens: Opens) -> None:

@@ -99,6 +99,10 @@ class Till(ABC):
         """The newest charge is refunded in part."""
 
     @abstractmethod
+    def gives_back_by_a_note(self, minor: int) -> None:
+        """A credit note on the paid invoice refunds so much, and nobody owes it any more."""
+
+    @abstractmethod
     def charges_back(self) -> None:
         """A bank takes the newest charge back."""
 
@@ -144,6 +148,9 @@ class FakeTill(Till):
 
     def refunds(self, minor: int) -> None:
         self.bank.refunds(INVOICE, minor)
+
+    def gives_back_by_a_note(self, minor: int) -> None:
+        self.bank.gives_back_by_a_note(INVOICE, minor)
 
     def charges_back(self) -> None:
         self.bank.charges_back(INVOICE)
@@ -210,6 +217,10 @@ class StripeTill(Till):
 
     def refunds(self, minor: int) -> None:
         self.client.v1.refunds.create({"charge": self._newest(), "amount": minor})
+
+    def gives_back_by_a_note(self, minor: int) -> None:
+        note = {"invoice": self.provider_invoice_id, "amount": minor, "refund_amount": minor}
+        self.client.v1.credit_notes.create(note)  # type: ignore[arg-type] # a plain dict
 
     def charges_back(self) -> None:
         self.control.dispute(self._newest())
