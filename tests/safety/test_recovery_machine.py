@@ -15,7 +15,7 @@ from activities.ports import Wire
 from billing.delinquency import Action, Debt, Standing
 from billing.failures import BillingFailure
 from billing.holds import Hold
-from billing.ladder import performed
+from billing.ladder import next_action
 from billing.money import Money
 from billing.payments import Receivable
 from billing.policy.dunning import DunningPolicy
@@ -47,9 +47,9 @@ def never_stopped(standing: Standing, since: datetime) -> Standing:
     return standing
 
 
-def climbed_two_at_a_time(standing: Standing, action: Action, at: datetime, policy: DunningPolicy) -> Standing:
-    after = performed(standing, action, at, policy)
-    return after.model_copy(update={"rung": after.rung.next}) if action.rung is Rung.RATE_LIMITED else after
+def skipped_a_rung(standing: Standing, policy: DunningPolicy, now: datetime) -> Action | None:
+    action = next_action(standing, policy, now)
+    return action.model_copy(update={"rung": action.rung.next}) if action and action.rung is Rung.BLOCKED else action
 
 
 def charged_whatever_is_against_it(receivable: Receivable, hold: Hold | None) -> None:
@@ -61,7 +61,7 @@ def charged_whatever_is_against_it(receivable: Receivable, hold: Hold | None) ->
     [
         (recovering, "anchored", never_eased),
         (recovering, "stopped", never_stopped),
-        (recovering, "performed", climbed_two_at_a_time),
+        (recovering, "next_action", skipped_a_rung),
         (payments, "objection", charged_whatever_is_against_it),
     ],
 )
