@@ -246,6 +246,7 @@ def _on_recovery(ports: Ports) -> ByLane:
         hearing.sweep,
         recovering.open,
         recovering.look,
+        recovering.debtor,
         recovering.restore,
         recovering.spare,
         recovering.tell,

@@ -41,7 +41,7 @@ from billing.recovery import (
     OpenedDelinquency,
     RecoveryStory,
 )
-from billing.tenants import Tenant
+from billing.tenants import Tenant, Tier
 
 
 class _Record(BaseModel):
@@ -61,11 +61,11 @@ class Look(_Record):
 
 
 class Seen(_Record):
-    """The world as it was looked at. `receivables` are the invoices that are owed or were asked for, `holds` those that
-    covered the tenant. `cancelled`: it has no contract any more; `awaits_deletion`: it was handed over to the retention
-    purge; `deletion_began`: its data is going."""
+    """The world as it was looked at, without who the tenant is. `receivables` are the invoices that are owed or were asked
+    for, `holds` those that covered the tenant. `cancelled`: it has no contract any more; `awaits_deletion`: it was handed
+    over to the retention purge; `deletion_began`: its data is going."""
 
-    tenant: Tenant
+    tier: Tier
     receivables: tuple[Receivable, ...]
     holds: tuple[Hold, ...]
     service: AccessStanding
@@ -175,7 +175,7 @@ class Delinquencies:
         contested = self.book.contested(look.tenant_id)
         mirror = self.receivables.of_tenant(look.tenant_id)
         return Seen(
-            tenant=self._tenant(look.tenant_id),
+            tier=self._tenant(look.tenant_id).tier,
             receivables=tuple(
                 one.model_copy(update={"disputed": one.charged_back or one.invoice_id in contested})
                 for one in mirror
@@ -188,6 +188,11 @@ class Delinquencies:
             awaits_deletion=self.purge.waits(look.tenant_id),
         )
 
+    @activity.defn(name="look_up_debtor", no_thread_cancel_exception=True)
+    def debtor(self, tenant_id: str) -> Tenant:
+        """Whom the account manager is asked to call."""
+        return self._tenant(tenant_id)
+
     @activity.defn(name="take_delinquency_step", no_thread_cancel_exception=True)
     def take(self, step: LadderStep) -> StepTaken:
         """Do what was planned, if the debts read fresh are still those it was planned over and nothing holds it."""
@@ -199,7 +204,7 @@ class Delinquencies:
         if seen.service.held:
             return StepTaken(seen=seen, taken=False)
         if step.hand_over_since:
-            self.purge.await_deletion(seen.tenant.tenant_id, step.hand_over_since, step.look.case_id)
+            self.purge.await_deletion(step.look.tenant_id, step.hand_over_since, step.look.case_id)
             seen = seen.model_copy(update={"awaits_deletion": True})
         return StepTaken(seen=seen, taken=True, unsent=self._unsent(*step.letters, step.notice))
 

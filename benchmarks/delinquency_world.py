@@ -36,7 +36,7 @@ from billing.payments import (
 )
 from billing.policy.standard import STANDARD
 from billing.recovery import DelinquencyOrder, OpenedDelinquency, RecoveryStory
-from billing.tenants import Tenant, Tier
+from billing.tenants import Tier
 from workflows.blocks.sandbox import sandboxed_runner
 from workflows.delinquency import Delinquency
 from workflows.payment_retry import PaymentRetry
@@ -150,18 +150,9 @@ class InstantBooks:
         return [*methods, nothing], [*methods, nothing]
 
     def _seen(self, tenant_id: str) -> Seen:
-        tenant = Tenant(
-            tenant_id=tenant_id,
-            name=tenant_id,
-            tier=Tier.PRO,
-            currency="USD",
-            zone="UTC",
-            country="US",
-            billing_email=f"billing@{tenant_id}.example",
-        )
         service = self._service(tenant_id)
         owed = (self._receivable(tenant_id),)
-        return Seen(tenant=tenant, receivables=owed, holds=(), service=service, cancelled=False, deletion_began=False)
+        return Seen(tier=Tier.PRO, receivables=owed, holds=(), service=service, cancelled=False, deletion_began=False)
 
     def _service(self, tenant_id: str) -> AccessStanding:
         limit = self.limits.get(tenant_id)

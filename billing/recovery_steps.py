@@ -61,17 +61,18 @@ def grace_left(standing: Standing, policy: DunningPolicy, now: datetime) -> int:
 
 
 def letter_of(
-    action: Action, tenant: Tenant, standing: Standing, policy: DunningPolicy, now: datetime
+    action: Action, tenant_id: str, debtor: Tenant | None, standing: Standing, policy: DunningPolicy, now: datetime
 ) -> Payload | None:
-    """What the customer, or for a contact by a person the account manager, reads about a step; None for a silent one."""
-    owed = owed_by(tenant.tenant_id, standing)
+    """What the customer, or for a contact by a person the account manager, reads about a step; None for a silent one. The
+    `debtor` is needed for the account manager only."""
+    owed = owed_by(tenant_id, standing)
     later = coming(performed(standing, action, now, policy), policy, now)
     match action.kind:
         case ActionKind.REMINDER:
             of = len(policy.tiers[standing.tier].reminders)
             return letters.reminder(owed, action.number, max(of, action.number), later)
-        case ActionKind.ACCOUNT_MANAGER:
-            return _task(owed, tenant, standing, policy, now, action, later)
+        case ActionKind.ACCOUNT_MANAGER if debtor:
+            return _task(owed, debtor, standing, policy, now, action, later)
         case ActionKind.FINAL_WARNING:
             first, *others = later or (Coming(step=NextStep.LIMITED, at=now, share=policy.limited_share),)
             return letters.final_warning(owed, first.at, first.share, others)
@@ -84,15 +85,13 @@ def letter_of(
             return None
 
 
-def limit_of(
-    rung: Rung, tenant_id: str, case_id: str, step: str, standing: Standing, policy: DunningPolicy
-) -> RestrictionOrder:
-    """What is left of the service on a rung, as gateways are told."""
+def limit_of(rung: Rung, tenant_id: str, case_id: str, step: str, policy: DunningPolicy) -> RestrictionOrder:
+    """What is left of the service on a rung, as gateways are told: they pass the reason on, so it names no amount."""
     restriction, share = restriction_of(rung, policy)
     return RestrictionOrder(
         tenant_id=tenant_id,
         cause=Cause.DELINQUENCY,
-        reason=f"unpaid: {owed_in_words(standing)}",
+        reason="a payment is overdue",
         case_id=case_id,
         step=step,
         restriction=restriction,

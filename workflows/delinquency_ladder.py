@@ -35,6 +35,7 @@ from billing.recovery_steps import (
     owed_in_words,
 )
 from billing.rungs import Rung
+from billing.tenants import Tenant
 from workflows.blocks.records import noted
 from workflows.blocks.steps import MONEY, RECORD, code_of, step, words_of
 from workflows.blocks.waiting import wait_for, wait_until
@@ -70,9 +71,9 @@ class DelinquencyLadder(DelinquencyArranging):
     def _take_in(self, seen: Seen) -> None:
         """Time that did not count, another tier, other debts."""
         now, before = workflow.now(), self.standing
-        standing = before or opened(seen.tenant.tier, self.case.calendar, seen.debts, now, self.dunning)
+        standing = before or opened(seen.tier, self.case.calendar, seen.debts, now, self.dunning)
         standing = _with_holds(standing, seen, now)
-        standing = changed_tier(standing, seen.tenant.tier, now, self.dunning)
+        standing = changed_tier(standing, seen.tier, now, self.dunning)
         self.standing = anchored(standing, seen.debts, now, self.dunning)
         for sentence in news_between(before, self.standing, cancelled=seen.cancelled, knew=self.knew_cancelled):
             self.timeline.note(sentence)
@@ -103,7 +104,7 @@ class DelinquencyLadder(DelinquencyArranging):
             await self.give_back(RestoredBecause.EXEMPTED if exempt else RestoredBecause.DECIDED)
             return
         name = self.name_once("eased")
-        order = limit_of(self.stands.rung, self.order.tenant_id, self.case.case_id, name, self.stands, self.dunning)
+        order = limit_of(self.stands.rung, self.order.tenant_id, self.case.case_id, name, self.dunning)
         self.service = await self.with_help(
             lambda: step(Access.restrict, order, allowance=RECORD, summary="ease the limit on the service")
         )
@@ -127,8 +128,11 @@ class DelinquencyLadder(DelinquencyArranging):
 
     async def climb(self, action: Action) -> None:
         """Take a step that the customer feels or reads; left when the world has moved since it was planned."""
+        debtor = await self._debtor(action)
+        if self.stirred:  # while the books were asked
+            return
         announced = self._announcement()
-        planned, words = self._planned(action, announced), in_words(action, self.dunning)
+        planned, words = self._planned(action, announced, debtor), in_words(action, self.dunning)
         taken = await self.with_help(lambda: step(Delinquencies.take, planned, allowance=MONEY, summary=words))
         self._take_in(taken.seen)
         if not taken.taken:
@@ -236,9 +240,16 @@ class DelinquencyLadder(DelinquencyArranging):
         self.standing = contacted(self.stands, workflow.now(), self.dunning)
         self.note(f"told that a payment failed, {owed_in_words(self.stands)} is owed")
 
-    def _planned(self, action: Action, announced: LetterToTenant | None) -> LadderStep:
+    async def _debtor(self, action: Action) -> Tenant | None:
+        """Who it is, for the account manager alone: a history that lasts for months repeats no address."""
+        if action.kind is not ActionKind.ACCOUNT_MANAGER:
+            return None
+        tenant_id = self.order.tenant_id
+        return await self.with_help(lambda: noted(Delinquencies.debtor, tenant_id, summary="whom to call"))
+
+    def _planned(self, action: Action, announced: LetterToTenant | None, debtor: Tenant | None) -> LadderStep:
         """A step with everything that it needs; the letter is fixed here, so that the same step says the same again."""
-        payload = letter_of(action, self.sees.tenant, self.stands, self.dunning, workflow.now())
+        payload = letter_of(action, self.order.tenant_id, debtor, self.stands, self.dunning, workflow.now())
         to_manager = action.kind is ActionKind.ACCOUNT_MANAGER
         name, case_id = action.name, self.case.case_id
         letter = self._letter(name, payload) if payload and not to_manager else None
@@ -246,7 +257,7 @@ class DelinquencyLadder(DelinquencyArranging):
             name=name,
             look=self._look(fresh=True),
             debts=self.stands.debts,
-            limit=action.rung and limit_of(action.rung, self.order.tenant_id, case_id, name, self.stands, self.dunning),
+            limit=action.rung and limit_of(action.rung, self.order.tenant_id, case_id, name, self.dunning),
             letters=tuple(one for one in (announced, letter) if one),
             notice=self._notice(name, Role.ACCOUNT_MANAGER, payload) if payload and to_manager else None,
             hand_over_since=action.at if action.kind is ActionKind.HAND_TO_PURGE else None,
