@@ -29,7 +29,7 @@ from activities.recovery_letters import LetterToTenant, RecoveryLetters
 from activities.retention_ports import DeletionQueue
 from billing.access import AccessStanding, LiftOrder, RestrictionOrder
 from billing.authority import Role
-from billing.delinquency import Debt, debts_of
+from billing.delinquency import Contest, Debt, debts_of
 from billing.effects import Effect
 from billing.failures import BillingFailure, FailureCode
 from billing.holds import Hold
@@ -62,7 +62,7 @@ class Look(_Record):
 
 class Seen(_Record):
     """The world as it was looked at, without who the tenant is. `receivables` are the invoices that are owed or were asked
-    for, `holds` those that covered the tenant. `cancelled`: it has no contract any more; `awaits_deletion`: it was handed
+    for, `holds` and `contests` those in its way. `cancelled`: it has no contract any more; `awaits_deletion`: it was handed
     over to the retention purge; `deletion_began`: its data is going."""
 
     tier: Tier
@@ -72,6 +72,7 @@ class Seen(_Record):
     cancelled: bool
     deletion_began: bool
     awaits_deletion: bool = False
+    contests: tuple[Contest, ...] = ()
 
     @property
     def debts(self) -> tuple[Debt, ...]:
@@ -85,12 +86,13 @@ class Seen(_Record):
 
 
 class LadderStep(_Record):
-    """One step as it was planned over `debts`; each part may be missing, and `notice` is for operators.
-    `hand_over_since`: hand the tenant over to the retention purge, whose time was over then."""
+    """One step as it was planned over `debts`, with the `contests` known then; each part may be missing, and
+    `notice` is for operators. `hand_over_since`: hand the tenant over to the retention purge, whose time was over then."""
 
     name: str
     look: Look
     debts: tuple[Debt, ...]
+    contests: tuple[Contest, ...] = ()
     limit: RestrictionOrder | None = None
     letters: tuple[LetterToTenant, ...] = ()
     notice: Notice | None = None
@@ -172,7 +174,8 @@ class Delinquencies:
         if look.fresh:
             self.payments.refresh(RefreshOrder(tenant_id=look.tenant_id))
         now = self.now()
-        contested = self.book.contested(look.tenant_id)
+        contests = self.book.contests(look.tenant_id, look.since)
+        contested = {contest.invoice_id for contest in contests if contest.closed_at is None}
         mirror = self.receivables.of_tenant(look.tenant_id)
         return Seen(
             tier=self._tenant(look.tenant_id).tier,
@@ -182,6 +185,7 @@ class Delinquencies:
                 if one.is_debt or one.invoice_id in look.about
             ),
             holds=self.book.holds(look.tenant_id, look.since),
+            contests=contests,
             service=self.access.restrictions.standing(look.tenant_id),
             cancelled=self.tenants.contract(look.tenant_id, now) is None,
             deletion_began=self.book.deletion_began(look.tenant_id),
@@ -197,7 +201,7 @@ class Delinquencies:
     def take(self, step: LadderStep) -> StepTaken:
         """Do what was planned, if the debts read fresh are still those it was planned over and nothing holds it."""
         seen = self.look(step.look)
-        if seen.debts != step.debts or seen.held_by:
+        if seen.debts != step.debts or seen.contests != step.contests or seen.held_by:
             return StepTaken(seen=seen, taken=False)
         if step.limit:
             seen = seen.model_copy(update={"service": self.access.restrict(step.limit)})

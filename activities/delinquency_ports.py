@@ -7,6 +7,7 @@ from typing import Protocol
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from billing.authority import Role
+from billing.delinquency import Contest
 from billing.holds import Hold
 from billing.recovery import ArrangementRequest, ArrangementState, Ending, RecoveryStory
 
@@ -83,8 +84,8 @@ class DelinquencyBook(Protocol):
     def holds(self, tenant_id: str, since: datetime) -> tuple[Hold, ...]:
         """The holds on charging, on suspension and on writes that covered the tenant at any time since, oldest first."""
 
-    def contested(self, tenant_id: str) -> frozenset[str]:
-        """The invoices, by id, whose period the tenant disputes with us at the moment."""
+    def contests(self, tenant_id: str, since: datetime) -> tuple[Contest, ...]:
+        """The disputes with us about the period of an invoice that were open at any time since, oldest first."""
 
     def deletion_began(self, tenant_id: str) -> bool:
         """Whether the retention purge has begun to delete the tenant's data, so that there is no way back."""

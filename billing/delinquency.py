@@ -35,6 +35,14 @@ class Debt(_Record):
     usage_only: bool = False
 
 
+class Contest(_Record):
+    """A dispute about an invoice that the customer opened with us; `closed_at` None until it is decided."""
+
+    invoice_id: str
+    opened_at: AwareDatetime
+    closed_at: AwareDatetime | None = None
+
+
 def debts_of(receivables: Iterable[Receivable]) -> tuple[Debt, ...]:
     """The debts among freshly read receivables, oldest first: overdue, net above zero and large enough to be charged."""
     debts = (

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from billing.counted_time import Stop, merged
-from billing.delinquency import Debt, Promise, Standing, oldest_first
+from billing.delinquency import Contest, Debt, Promise, Standing, oldest_first
 from billing.ladder_moments import (
     FINAL_WARNING,
     contact_moment,
@@ -24,19 +24,18 @@ from billing.rungs import Rung
 from billing.tenants import Tier
 
 
-def anchored(standing: Standing, debts: Sequence[Debt], now: datetime, policy: DunningPolicy) -> Standing:
+def anchored(
+    standing: Standing, debts: Sequence[Debt], now: datetime, policy: DunningPolicy, contests: Sequence[Contest] = ()
+) -> Standing:
     """The same ladder over the debts as they are now: eased when the oldest is a younger one, never raised.
 
-    A debt that is disputed from now on stops its own time, which goes on where it stood when the dispute is decided.
+    A debt that is disputed stops its own time, which goes on where it stood when the dispute is decided: from the moment a
+    contest was opened with us to that at which it was closed, whenever we look; a bank's dispute from now on.
     """
     disputes = {}
     for debt in debts:
-        rests = standing.disputes.get(debt.invoice_id, ())
-        if debt.disputed and not any(stop.is_open for stop in rests):
-            rests = (*rests, Stop(since=now))
-        elif not debt.disputed:
-            rests = tuple(_closed(stop, now) for stop in rests)
-        if rests:
+        about_it = [contest for contest in contests if contest.invoice_id == debt.invoice_id]
+        if rests := _disputed(standing.disputes.get(debt.invoice_id, ()), debt, about_it, now):
             disputes[debt.invoice_id] = rests
     return _refitted(standing.model_copy(update={"debts": oldest_first(debts), "disputes": disputes}), policy, now)
 
@@ -110,6 +109,16 @@ def promise_over(standing: Standing, at: datetime) -> Standing:
 def restored(standing: Standing, now: datetime) -> Standing:
     """An operator gives the service back although something is owed: back in grace, which ends after a new warning."""
     return _eased(standing, Rung.GRACE, now)
+
+
+def _disputed(known: Sequence[Stop], debt: Debt, contests: Sequence[Contest], now: datetime) -> tuple[Stop, ...]:
+    """The time of a debt that its disputes took, with what is learned of them now."""
+    closed = {contest.opened_at: contest.closed_at for contest in contests if contest.closed_at}
+    learned = [Stop(since=one.since, until=closed.get(one.since)) if one.is_open else one for one in known]
+    rests = merged((*learned, *(Stop(since=one.opened_at, until=one.closed_at) for one in contests)))
+    if not debt.disputed:
+        return tuple(_closed(stop, now) for stop in rests)
+    return rests if any(stop.is_open for stop in rests) else (*rests, Stop(since=now))
 
 
 def _refitted(standing: Standing, policy: DunningPolicy, now: datetime) -> Standing:

@@ -74,7 +74,7 @@ class DelinquencyLadder(DelinquencyArranging):
         standing = before or opened(seen.tier, self.case.calendar, seen.debts, now, self.dunning)
         standing = _with_holds(standing, seen, now)
         standing = changed_tier(standing, seen.tier, now, self.dunning)
-        self.standing = anchored(standing, seen.debts, now, self.dunning)
+        self.standing = anchored(standing, seen.debts, now, self.dunning, seen.contests)
         for sentence in news_between(before, self.standing, cancelled=seen.cancelled, knew=self.knew_cancelled):
             self.timeline.note(sentence)
         self.seen, self.service, self.knew_cancelled = seen, seen.service, seen.cancelled
@@ -257,6 +257,7 @@ class DelinquencyLadder(DelinquencyArranging):
             name=name,
             look=self._look(fresh=True),
             debts=self.stands.debts,
+            contests=self.sees.contests,
             limit=action.rung and limit_of(action.rung, self.order.tenant_id, case_id, name, self.dunning),
             letters=tuple(one for one in (announced, letter) if one),
             notice=self._notice(name, Role.ACCOUNT_MANAGER, payload) if payload and to_manager else None,

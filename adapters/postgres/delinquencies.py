@@ -15,6 +15,7 @@ from adapters.postgres.credit_limits import lock_tenant
 from adapters.postgres.engine import transaction
 from adapters.postgres.tables import arrangements, deletion_candidates, delinquencies, disputes, holds, invoices
 from billing.authority import Role
+from billing.delinquency import Contest
 from billing.failures import BillingFailure, FailureCode
 from billing.holds import Hold
 from billing.recovery import CASE, PAUSING, ArrangementRequest, ArrangementState, Ending, RecoveryStory
@@ -139,15 +140,17 @@ class PostgresDelinquencies:
         with transaction(self._engine) as connection:
             return tuple(Hold.model_validate(row._asdict()) for row in connection.execute(covering))
 
-    def contested(self, tenant_id: str) -> frozenset[str]:
+    def contests(self, tenant_id: str, since: datetime) -> tuple[Contest, ...]:
         same_period = and_(disputes.c.tenant_id == invoices.c.tenant_id, disputes.c.period == invoices.c.period)
-        open_about = (
-            select(invoices.c.invoice_id)
+        about = (
+            select(invoices.c.invoice_id, disputes.c.opened_at, disputes.c.closed_at)
             .join(disputes, same_period)
-            .where(invoices.c.tenant_id == tenant_id, disputes.c.ending.is_(None), disputes.c.invoice_id.is_not(None))
+            .where(invoices.c.tenant_id == tenant_id, disputes.c.invoice_id.is_not(None))
+            .where(or_(disputes.c.ending.is_(None), disputes.c.closed_at > since))
+            .order_by(disputes.c.opened_at, disputes.c.case_id, invoices.c.invoice_id)
         )
         with transaction(self._engine) as connection:
-            return frozenset(connection.execute(open_about).scalars())
+            return tuple(Contest.model_validate(row._asdict()) for row in connection.execute(about))
 
     def deletion_began(self, tenant_id: str) -> bool:
         begun = and_(deletion_candidates.c.tenant_id == tenant_id, deletion_candidates.c.begun_at.is_not(None))

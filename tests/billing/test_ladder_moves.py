@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from billing.delinquency import ActionKind, Standing
+from billing.delinquency import ActionKind, Contest, Standing
 from billing.ladder import ahead, next_action
 from billing.ladder_moves import (
     anchored,
@@ -118,6 +118,29 @@ class TestDisputes:
             standing = anchored(standing, [debt()], day(ends), DUNNING)
 
         assert to_come(standing, 5)["rate_limited"] == 10
+
+    @pytest.mark.parametrize("seen_open", [None, 4, 8])
+    def test_what_is_contested_with_us_counts_from_its_opening_to_its_close_whenever_we_look(
+        self, seen_open: float | None
+    ) -> None:
+        standing = case()
+        contest = Contest(invoice_id=debt().invoice_id, opened_at=day(3))
+        if seen_open:
+            standing = anchored(standing, [debt(disputed=True)], day(seen_open), DUNNING, [contest])
+
+        decided = contest.model_copy(update={"closed_at": day(9)})
+        for looked in (9.5, 9.7):
+            standing = anchored(standing, [debt()], day(looked), DUNNING, [decided])
+
+        assert to_come(standing, 9.7)["rate_limited"] == 13
+
+    def test_a_contest_that_nobody_told_of_gives_back_what_was_limited_meanwhile(self) -> None:
+        limited = story(Tier.PRO, until=8).standing
+
+        contested = Contest(invoice_id=debt().invoice_id, opened_at=day(3))
+        eased = anchored(limited, [debt(disputed=True)], day(8), DUNNING, [contested])
+
+        assert (limited.rung, eased.rung) == (Rung.RATE_LIMITED, Rung.GRACE)
 
     def test_what_is_known_of_an_invoices_dispute_goes_with_the_invoice(self) -> None:
         disputed = anchored(case(), [debt(disputed=True)], day(1), DUNNING)

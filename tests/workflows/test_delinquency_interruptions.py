@@ -77,7 +77,7 @@ async def test_a_disputed_invoice_rests_while_the_other_is_chased(desk: Recoveri
     case = await desk.takes_up()
     await case.days(3)
 
-    _dispute(desk, "2026-10")
+    _dispute(desk, "2026-10", await case.clock.now(case.handle))
     await case.handle.signal(Delinquency.holds_changed)
     await case.rests()
     disputed = await case.story()
@@ -96,12 +96,13 @@ async def test_when_everything_is_disputed_nothing_is_chased_until_it_is_decided
     case = await desk.takes_up()
     await case.days(6)
 
-    _dispute(desk, "2026-10")
+    _dispute(desk, "2026-10", await case.clock.now(case.handle))
     await case.handle.signal(Delinquency.holds_changed)
     await case.days(10)
     in_between = case.service
     with desk.world.engine.begin() as connection:
-        connection.execute(text("update disputes set ending = 'billing confirmed', closed_at = now()"))
+        decided = "update disputes set ending = 'billing confirmed', closed_at = :at"
+        connection.execute(text(decided), {"at": await case.clock.now(case.handle)})
     await case.days(2)
 
     assert (in_between, case.service) == ("none", "rate_limited")
@@ -109,6 +110,25 @@ async def test_when_everything_is_disputed_nothing_is_chased_until_it_is_decided
         "day  0  INV-2026-10-acme is owed, USD 310.00",
         "day  6  INV-2026-10-acme is disputed: its chase rests",
         "day 16  INV-2026-10-acme is chased again",
+    ]
+
+
+async def test_a_dispute_that_came_and_went_while_nobody_looked_took_time_that_does_not_count(
+    desk: RecoveringDesk,
+) -> None:
+    desk.owes()
+    case = await desk.takes_up()
+    await case.days(0.9)
+
+    _dispute(desk, "2026-10", await case.clock.now(case.handle))
+    await case.days(3)
+    with desk.world.engine.begin() as connection:
+        decided = "update disputes set ending = 'billing confirmed', closed_at = :at"
+        connection.execute(text(decided), {"at": await case.clock.now(case.handle)})
+    await case.days(8)
+
+    assert days_of(await case.timeline(), "limited") == [
+        "day 10  limited to 10 % of the usual rate, USD 310.00 is owed"
     ]
 
 
@@ -317,14 +337,14 @@ def test_a_new_card_that_the_next_run_hears_of_before_it_begins_to_work_is_not_f
     )
 
 
-def _dispute(desk: RecoveringDesk, period: str) -> None:
+def _dispute(desk: RecoveringDesk, period: str, at: datetime) -> None:
     """The customer contests a month with us."""
     with desk.world.engine.begin() as connection:
         connection.execute(
             text(
                 "insert into disputes (case_id, ticket_id, tenant_id, period, category, meters, invoice_id, disputed_minor,"
                 " currency, severity, ticket, opened_at) values ('dispute/T-' || :it, 'T-' || :it, :it, :period,"
-                " 'usage_calculation', '{api_calls}', 'inv-' || :it, 100, 'USD', 'low', '{}', now())"
+                " 'usage_calculation', '{api_calls}', 'inv-' || :it, 100, 'USD', 'low', '{}', :at)"
             ),
-            {"it": desk.tenant_id, "period": period},
+            {"it": desk.tenant_id, "period": period, "at": at},
         )

@@ -15,6 +15,7 @@ from adapters.postgres.holds import PostgresHolds
 from billing.arrangements import Arrangement
 from billing.authority import Role
 from billing.cases import SignedDecision, Verdict
+from billing.delinquency import Contest
 from billing.failures import BillingFailure, FailureCode
 from billing.holds import HeldEffect, HoldOrder
 from billing.money import Money
@@ -167,24 +168,30 @@ def test_holds_on_the_tenant_and_on_everybody_are_seen_with_their_times(
     assert [(hold.hold_id, hold.in_force) for hold in found] == [(mine, False), (everybody, True)]
 
 
-def test_only_open_disputes_contest_and_only_begun_purges_are_final(book: PostgresDelinquencies, world: World) -> None:
+def test_disputes_contest_from_when_they_were_opened_and_only_begun_purges_are_final(
+    book: PostgresDelinquencies, world: World
+) -> None:
     with world.engine.begin() as connection:
         connection.execute(
             text(
                 "insert into disputes (case_id, ticket_id, tenant_id, period, category, meters, invoice_id, disputed_minor,"
                 " currency, severity, ticket, opened_at) values ('dispute/T-1', 'T-1', 'acme', '2026-10',"
-                " 'usage_calculation', '{api_calls}', 'inv-acme', 100, 'USD', 'low', '{}', now())"
-            )
+                " 'usage_calculation', '{api_calls}', 'inv-acme', 100, 'USD', 'low', '{}', :at)"
+            ),
+            {"at": NOW},
         )
         connection.execute(
             text(
                 "insert into deletion_candidates (tenant_id, case_id, since) values ('acme', 'delinquency/acme/1', now())"
             )
         )
-    contested, begun = book.contested("acme"), book.deletion_began("acme")
+    (still_open,), begun = book.contests("acme", NOW), book.deletion_began("acme")
     with world.engine.begin() as connection:
-        connection.execute(text("update disputes set ending = 'billing confirmed', closed_at = now()"))
+        decided = "update disputes set ending = 'billing confirmed', closed_at = :at"
+        connection.execute(text(decided), {"at": NOW + timedelta(days=3)})
         connection.execute(text("update deletion_candidates set begun_at = now()"))
 
-    assert (contested, begun) == (frozenset({"inv-acme"}), False)
-    assert (book.contested("acme"), book.deletion_began("acme")) == (frozenset(), True)
+    assert (still_open, begun) == (Contest(invoice_id="inv-acme", opened_at=NOW), False)
+    closed = still_open.model_copy(update={"closed_at": NOW + timedelta(days=3)})
+    assert (book.contests("acme", NOW), book.deletion_began("acme")) == ((closed,), True)
+    assert book.contests("acme", NOW + timedelta(days=4)) == ()
