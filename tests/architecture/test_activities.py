@@ -48,5 +48,6 @@ async def test_only_stripe_calls_run_on_the_payments_lane(temporal_environment: 
         "look_up_payment",
         "look_at_debts",
         "take_delinquency_step",
+        "note_payment_elsewhere",
     ]
     assert settings["max_task_queue_activities_per_second"] == worker.SANDBOX_RATES.payments_a_second
