@@ -78,6 +78,8 @@ class PaymentRetry(PaymentRetryDesk):
         self.over, self.next_step = True, "nothing"
         self.note(f"over: {self.phase.value}")
         await self.letters_have_left()
+        if not (self.told_over or order.alone):  # owed again since it was told that it is over
+            workflow.continue_as_new(order)
         return self.phase
 
     async def _open(self) -> None:

@@ -92,9 +92,11 @@ class PaymentRetryDesk(Runbook):
             through = "" if self.may_charge_card else ", and no more of them are charged by themselves"
             self.note(f"the customer has a new way to pay{through}")
 
-    @workflow.signal(description="Something changed at the provider: read the invoice anew")
+    @workflow.signal(
+        description="Something changed at the provider: read the invoice anew; owed again, it is chased again"
+    )
     def look(self) -> None:
-        self.stirred, self.held_until = True, None
+        self.stirred, self.held_until, self.told_over = True, None, False
 
     @workflow.signal(name="over", description="Nobody chases the debt any more")
     def be_over(self) -> None:
@@ -106,21 +108,22 @@ class PaymentRetryDesk(Runbook):
         permission = Permission(operator_id=attempt.by, roles=MAY_CHARGE, deed="charge a customer")
         if problem := await step(Operators.objection, permission, allowance=RECORD, summary="check the permission"):
             raise ApplicationError(problem, type=FailureCode.INVALID, non_retryable=True)
+        self._refuse_when_over()
         self._refuse_too_many()
         if self.in_doubt is not None:
-            self.look()
+            self.stirred, self.held_until = True, None
             return AttemptResult(outcome=Outcome.HELD, words=f"{_barred(self.in_doubt)}: it is looked up now")
         asked = Asked(attempt)
         self.asked.append(asked)
         self.note(f"{attempt.by} has it charged now: {attempt.reason}")
-        await workflow.wait_condition(lambda: asked.result is not None)
-        assert asked.result is not None  # noqa: S101 - waited for just now
+        await workflow.wait_condition(lambda: asked.result is not None or self.over)
+        if asked.result is None:
+            raise _over(self.order.invoice_id)
         return asked.result
 
     @attempt_now.validator
     def _may_attempt(self, attempt: ManualAttempt) -> None:
-        if self.over or (self.told_over and self.in_doubt is None):
-            raise _conflict(f"the retries of {self.order.invoice_id} are over: ask again")
+        self._refuse_when_over()
         if self.opened is not None:
             self._refuse_too_many()
 
@@ -188,6 +191,10 @@ class PaymentRetryDesk(Runbook):
             delayed=self.delayed,
         )
 
+    def _refuse_when_over(self) -> None:
+        if self.over or (self.told_over and self.in_doubt is None):
+            raise _over(self.order.invoice_id)
+
     def _refuse_too_many(self) -> None:
         taken = self.tried.get(Origin.MANUAL, 0) + len(self.asked)
         if taken >= self.policy.manual_at_most:
@@ -215,6 +222,10 @@ def as_markdown(story: RetryStory) -> str:
 
 def _barred(order: AttemptOrder) -> str:
     return f"nobody knows yet what became of {order.op_key}, which bars a second charge"
+
+
+def _over(invoice_id: str) -> ApplicationError:
+    return _conflict(f"the retries of {invoice_id} are over: ask again")
 
 
 def _conflict(words: str) -> ApplicationError:

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from threading import Event
 from typing import Any
 from uuid import uuid4
 
@@ -101,9 +102,14 @@ class HoldBoard:
 
 
 class Staff:
-    """One lead, and somebody in finance who reads the letters."""
+    """One lead, and somebody in finance who reads the letters; `there` is cleared while nobody can say who may do what."""
+
+    def __init__(self) -> None:
+        self.there = Event()
+        self.there.set()
 
     def role_of(self, operator_id: str) -> Role | None:
+        self.there.wait(timeout=30)
         return {"lead-1": Role.LEAD, "finance-1": Role.FINANCE, "engineer-1": Role.ENGINEERING}.get(operator_id)
 
     def recipients(self, role: Role) -> list[Recipient]:
@@ -169,6 +175,7 @@ class CollectingOffice:
     holds: HoldBoard = field(default_factory=HoldBoard)
     postman: FakePostman = field(default_factory=FakePostman)
     effects: FakeEffects = field(default_factory=FakeEffects)
+    staff: Staff = field(default_factory=Staff)
 
     def __post_init__(self) -> None:
         self.book = FakeReceivables(self.bank, effects=self.effects)
@@ -264,8 +271,8 @@ class ChaseInHand:
 async def a_collecting_office(clock: CaseClock) -> AsyncIterator[CollectingOffice]:
     """Open the office and put its runbook to work on a queue of its own."""
     office = CollectingOffice(clock=clock, queue=f"collecting-{uuid4().hex[:8]}")
-    payments, staff = office.payments, Staff()
-    directory: Any = staff
+    payments = office.payments
+    directory: Any = office.staff
     letters = Letters(office.postman, office.effects, directory, now)
     shared: dict[str, Any] = {"interceptors": [FailureBoundary()]}
     with ThreadPoolExecutor(4) as threads:

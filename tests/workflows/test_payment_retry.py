@@ -1,20 +1,24 @@
 """The retries of one invoice, as dated stories: each way they end, and whatever comes in between."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from temporalio.client import WorkflowUpdateFailedError
+from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateStage
 
 from billing.invoices import InvoiceStatus
 from billing.money import Money
 from billing.payments import (
+    ATTEMPT_NOW,
     CARD_UPDATED,
     LOOK,
+    OVER,
     PAUSE,
     RESUME,
     AttemptTold,
     CardUpdated,
+    ManualAttempt,
     Origin,
     Outcome,
     Pause,
@@ -134,6 +138,62 @@ async def test_who_may_not_charge_is_told_so(office: CollectingOffice) -> None:
 
     assert "may not charge a customer" in str(refused.value.cause)
     assert office.bank.charges == []
+
+
+async def test_who_asks_while_it_ends_is_told_so(office: CollectingOffice) -> None:
+    chase = await office.chases(DUE)
+    office.staff.there.clear()
+
+    asked = await chase.handle.start_update(
+        ATTEMPT_NOW,
+        ManualAttempt(by="lead-1", reason="the customer is on the phone"),
+        wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+    )
+    await chase.handle.signal(OVER)
+    office.staff.there.set()
+
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await asked.result()
+    assert "are over" in str(refused.value.cause)
+    assert await asyncio.wait_for(chase.handle.result(), 20)
+    assert office.bank.charges == []
+
+
+async def test_a_debt_that_comes_back_before_it_has_ended_is_collected_on(office: CollectingOffice) -> None:
+    chase = await office.chases(DUE, ["processing"])
+    await chase.hours(6.1)
+
+    await chase.hears(OVER)
+    await chase.hears(LOOK)
+    office.bank.answers("insufficient_funds")
+    await chase.hours(25)
+
+    story = await chase.story()
+    assert story.phase is RetryPhase.RETRYING
+    assert story.next_at is not None
+    assert await chase.is_over() is RetryPhase.RETRYING
+
+
+async def test_a_debt_that_comes_back_while_it_ends_is_taken_up_anew(office: CollectingOffice) -> None:
+    chase = await office.chases(DUE)
+    office.staff.there.clear()
+    asked = await chase.handle.start_update(
+        ATTEMPT_NOW,
+        ManualAttempt(by="lead-1", reason="the customer is on the phone"),
+        wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+    )
+
+    await chase.handle.signal(OVER)
+    while (await chase.story()).next_step != "nothing":
+        await asyncio.sleep(0.05)
+    await chase.handle.signal(LOOK)
+    office.staff.there.set()
+    with pytest.raises(WorkflowUpdateFailedError):
+        await asked.result()
+    await chase.hours(7)
+
+    assert [str(charge.amount) for charge in office.bank.taken] == [str(DUE)]
+    assert office.book.chaser_of(chase.invoice_id) == f"payment-retry/{chase.invoice_id}/1"
 
 
 async def test_an_unknown_outcome_is_looked_up_and_bars_a_second_charge(office: CollectingOffice) -> None:
