@@ -38,11 +38,18 @@ class HoldOrder(BaseModel):
 
     @model_validator(mode="after")
     def _covers_one_thing(self) -> Self:
-        if self.tenant_id and self.meter:
-            raise ValueError("a hold covers a tenant or a meter, not both: place two")
-        if self.meter and self.effect is HeldEffect.DELETION:
-            raise ValueError("deletion is held for a tenant or for everybody, not for a meter")
+        if why := objection_to_covering(self.effect, self.tenant_id, self.meter):
+            raise ValueError(why)
         return self
+
+
+def objection_to_covering(effect: HeldEffect, tenant_id: str | None, meter: str | None) -> str | None:
+    """Why no hold on `effect` can cover these, in words; None when one can."""
+    if tenant_id and meter:
+        return "a hold covers a tenant or a meter, not both: place two"
+    if meter and effect is HeldEffect.DELETION:
+        return "deletion is held for a tenant or for everybody, not for a meter"
+    return None
 
 
 class Hold(BaseModel):

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from billing.failures import BillingFailure, FailureCode
-from billing.holds import HeldEffect, Hold, HoldOrder
+from billing.holds import HeldEffect, Hold, HoldOrder, objection_to_covering
 from billing.spelling import Spelled
 from console.desk import AtDesk
 from console.operators import MayHold, SignedIn
@@ -26,8 +26,8 @@ def list_holds(desk: AtDesk, operator: SignedIn, effect: HeldEffect | None = Non
 @router.post("", status_code=201)
 async def place(wish: HoldWish, desk: AtDesk, operator: MayHold) -> Hold:
     """Stop an effect for everybody, a tenant or a meter; the same hold again is the one that is there."""
-    if wish.tenant_id and wish.meter:
-        raise BillingFailure(FailureCode.INVALID, "a hold covers a tenant or a meter, not both: place two")
+    if why := objection_to_covering(wish.effect, wish.tenant_id, wish.meter):
+        raise BillingFailure(FailureCode.INVALID, why)
     order = HoldOrder(
         effect=wish.effect, tenant_id=wish.tenant_id, meter=wish.meter, reason=wish.reason, by=operator.operator_id
     )

@@ -120,6 +120,9 @@ async def test_what_cannot_be_done_is_refused_with_its_reason(billing: Billing) 
             "/holds",
             json={"effect": "invoicing", "tenant_id": "acme", "meter": "api_calls", **WHY},
         ),
+        "deletion of a meter": await billing.caller.asks(
+            "finance-1", "POST", "/holds", json={"effect": "deletion", "meter": "api_calls", **WHY}
+        ),
         "an agent's hold": await billing.caller.asks("agent-1", "POST", "/holds", json={"effect": "invoicing", **WHY}),
         "no hold": await billing.caller.asks("finance-1", "POST", "/holds/hold-99/release", json=WHY),
     }
@@ -135,6 +138,7 @@ async def test_what_cannot_be_done_is_refused_with_its_reason(billing: Billing) 
         "no run": (404, "not_found"),
         "no reason": (422, "invalid"),
         "both covers": (422, "invalid"),
+        "deletion of a meter": (422, "invalid"),
         "an agent's hold": (403, "not_allowed"),
         "no hold": (404, "not_found"),
     }
