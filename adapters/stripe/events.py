@@ -15,6 +15,7 @@ import stripe
 from adapters.stripe.client import PAGE, Pace, open_client, told_by
 from adapters.stripe.event_types import ACTED_ON
 from adapters.stripe.outcome import failure_of_reading
+from adapters.stripe.receivables import REOPENS
 from adapters.stripe.wires import OP_KEY
 from billing.failures import BillingFailure, FailureCode
 from billing.provider_events import ArrivedEvent, Subject
@@ -62,7 +63,19 @@ class StripeEvents:
             listed = self._client.v1.invoice_payments.list(
                 {"payment": {"type": "payment_intent", "payment_intent": payment}, "limit": PAGE}
             )
-            return tuple(dict.fromkeys(str(one.invoice) for one in listed.auto_paging_iter()))
+            paid = tuple(dict.fromkeys(str(one.invoice) for one in listed.auto_paging_iter()))
+            return paid or self._collected_again_by(payment)
+
+    def _collected_again_by(self, payment: str) -> tuple[str, ...]:
+        """The invoice for which the payment collected a debt again: Stripe knows of no payment of a paid invoice."""
+        try:
+            intent = self._client.v1.payment_intents.retrieve(payment).to_dict()
+        except stripe.InvalidRequestError as error:
+            if error.code == "resource_missing":
+                return ()
+            raise
+        invoice = _id(intent.get("metadata") or {}, REOPENS)
+        return (invoice,) if invoice else ()
 
     def since(self, moment: datetime) -> Iterator[tuple[ArrivedEvent, ...]]:
         """See the port; the newest first, as Stripe lists them."""

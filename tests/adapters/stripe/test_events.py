@@ -14,6 +14,7 @@ from adapters.stripe.event_types import ACTED_ON
 from adapters.stripe.events import StripeEvents, subject_of
 from billing.failures import BillingFailure
 from billing.provider_events import ArrivedEvent, NewsKind
+from tests.adapters.stripe.tills import StripeTill
 from tests.fakes.events import EventfulStripe, about_invoice, sent
 from tests.fixtures.stripe_simulator import API_KEY, StripeSimulator
 from tests.sandbox.stripe.builders import VISA, Books
@@ -73,6 +74,22 @@ def test_every_event_that_the_simulator_sends_of_our_types_says_what_it_is_about
     assert refund is not None and voided is not None
     assert source.invoices_paid_by(refund.payment or "") == (paid.id,)
     assert voided.provider_invoice is not None
+
+
+def test_what_goes_back_of_a_debt_that_was_collected_again_is_about_its_invoice(
+    stripe_simulator: StripeSimulator, source: StripeEvents
+) -> None:
+    till = StripeTill(stripe_simulator)
+    till.tries(1)
+    till.refunds(40_00)
+    till.tries(2)
+    till.refunds(10_00)
+
+    refunds = [subject_of(event) for event in listed(source) if event.type == "charge.refunded"]
+
+    about = {source.invoices_paid_by(one.payment or "") for one in refunds if one}
+    assert len({one.payment for one in refunds if one}) == 2
+    assert about == {(till.provider_invoice_id,)}
 
 
 @pytest.mark.parametrize(("event_type", "kind"), ACTED_ON.items())
