@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -31,6 +31,10 @@ log = structlog.get_logger("provider_events")
 
 # So many answers in a row that did not come: the provider is away, and the other events keep their turn.
 AWAY_AFTER = 3
+
+# However slow the provider is, a turn asks what payments were for, and then reads, only so long: the rest keep their turn
+# well before the try is over.
+ASKS_FOR, READS_FOR = timedelta(minutes=2), timedelta(minutes=5)
 
 # However near the next turn is, nobody looks more often than this.
 _A_MOMENT = timedelta(seconds=1)
@@ -140,12 +144,16 @@ class _Turn:
     outcomes: list[Outcome] = field(default_factory=list)
     news: list[News] = field(default_factory=list)
     away: str | None = None
+    _began_at: datetime = field(init=False)
     _unanswered: int = 0
     _read: dict[str, Exception | None] = field(default_factory=dict)
     _paid: dict[str, tuple[str, ...] | Exception] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self._began_at = self.desk.now()
+
     def take(self, events: Sequence[WaitingEvent]) -> None:
-        """Try each; once the provider is away the rest keep their turn."""
+        """Try each; once the provider is away, or takes too long, the rest keep their turn."""
         subjects = dict(self._subjects(events))
         ours = self.desk.book.whose(
             sorted({one.customer for one in subjects.values() if one.customer}),
@@ -164,7 +172,7 @@ class _Turn:
         at_once = self.desk.policies.provider_events().readings_at_once
         with ThreadPoolExecutor(at_once, thread_name_prefix="reading") as threads:
             for first in range(0, len(waiting), at_once):
-                if self.away is not None:
+                if self.away is not None or (first and self._lasts(READS_FOR)):
                     return
                 together = waiting[first : first + at_once]
                 for invoice_id, failure in zip(together, threads.map(self._failure_of, together), strict=True):
@@ -172,6 +180,9 @@ class _Turn:
                     self._count(failure)
                 if activity.in_activity():
                     activity.heartbeat(together[-1])
+
+    def _lasts(self, so_long: timedelta) -> bool:
+        return self.desk.now() - self._began_at >= so_long
 
     def _failure_of(self, invoice_id: str) -> Exception | None:
         """Read the invoice; answers what went wrong."""
@@ -196,7 +207,7 @@ class _Turn:
 
     def _try(self, event: WaitingEvent, subject: Subject, ours: Ours) -> None:
         if subject.payment and subject.payment not in self._paid:
-            return None  # the provider was away before anybody asked: it keeps its turn
+            return None  # the provider was away, or the time over, before anybody asked: it keeps its turn
         paid = self._paid.get(subject.payment or "", ())
         if isinstance(paid, Exception):
             return self._failed(event, paid)
@@ -222,9 +233,13 @@ class _Turn:
         if subject.provider_invoice:
             return (subject.provider_invoice,)
         payment = subject.payment
-        if payment is None or (self.away and payment not in self._paid):
+        if payment is None:
             return ()
         if payment not in self._paid:
+            if self.away or (self._paid and self._lasts(ASKS_FOR)):
+                return ()
+            if activity.in_activity():
+                activity.heartbeat(payment)
             try:
                 self._paid[payment] = self.desk.source.invoices_paid_by(payment)
                 self._count(None)

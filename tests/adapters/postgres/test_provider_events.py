@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from activities.provider_events import AWAY_AFTER, Batch, ProviderEvents, Swept
+from activities.provider_events import AWAY_AFTER, READS_FOR, Batch, ProviderEvents, Swept
 from adapters.policies import Policies
 from adapters.postgres.provider_events import ProviderEvents as Book
 from billing.failures import BillingFailure, FailureCode
@@ -226,6 +226,29 @@ def test_while_the_provider_is_away_a_refund_keeps_its_turn_and_a_new_card_is_he
     assert {line.state for line in states} == {EventState.WAITING}
     assert sum(line.attempts for line in states) == AWAY_AFTER
     assert feed.line(card).state is EventState.PROCESSED
+
+
+def test_however_slow_the_provider_is_a_turn_ends_in_time_and_all_have_theirs(feed: Feed) -> None:
+    names = [f"t{number}" for number in range(10)]
+    feed.bills(*names)
+    feed.hears(*(feed.stripe.tells_of_invoice("charge.refunded", feed.invoice(name)) for name in names))
+
+    def takes_a_minute(_: str) -> None:
+        feed.now += MINUTE
+
+    feed.stripe.hiccup = takes_a_minute
+    began = feed.now
+
+    first = feed.turn()
+    lasted = feed.now - began
+    turns = 1
+    while feed.book.backlog(feed.now).due:
+        feed.turn()
+        turns += 1
+
+    assert 0 < len(first.outcomes) < 10
+    assert lasted < READS_FOR + PROVIDER_EVENTS.readings_at_once * MINUTE
+    assert turns <= 10
 
 
 def test_an_event_that_can_never_succeed_is_parked_at_once_with_its_reason(feed: Feed) -> None:
