@@ -184,7 +184,7 @@ async def test_a_debt_that_comes_back_while_it_ends_is_taken_up_anew(office: Col
     )
 
     await chase.handle.signal(OVER)
-    while (await chase.story()).next_step != "nothing":
+    while (await chase.story()).next_step != "nothing":  # noqa: ASYNC110 - a query is all there is to ask
         await asyncio.sleep(0.05)
     await chase.handle.signal(LOOK)
     office.staff.there.set()
