@@ -12,13 +12,16 @@ from temporalio.activity import _Definition
 from activities.access import Access
 from activities.binding import Ports, activities
 from activities.correction_letters import CorrectionLetters
+from activities.delinquency import Delinquencies
 from activities.documents import Documents
 from activities.invoice_correction import InvoiceCorrections
 from activities.invoice_push import InvoicePushing
 from activities.month_end import MonthEnds
 from activities.payments import Payments
+from activities.provider_events import ProviderEvents
 from activities.reconciliation import Reconciliations
 from activities.recovery_letters import RecoveryLetters
+from activities.retention import Retention
 from activities.usage import UsageChecks
 from activities.usage_limits import UsageLimits
 from tests.crash.company import Ground
@@ -37,11 +40,12 @@ SHORT = tuple(
 )
 
 # Month ends have a chaos of their own; the daily checks begin again where they were; corrections die between any two calls
-# in tests/adapters/postgres/test_correction_crashes.py, charges in test_payment_crashes.py beside it; what a tenant is
-# written to leaves as the dispute's letters do.
+# in tests/adapters/postgres/test_correction_crashes.py, charges, events and purges likewise beside it; what a tenant is
+# written to leaves as the dispute's letters do. The steps of a recovery are these one after the other, and no test kills
+# them as one yet.
 ELSEWHERE = (
     MonthEnds, Documents, InvoicePushing, Reconciliations, UsageChecks, InvoiceCorrections, CorrectionLetters,
-    RecoveryLetters, Access, UsageLimits, Payments,
+    RecoveryLetters, Access, UsageLimits, Payments, ProviderEvents, Retention, Delinquencies,
 )  # fmt: skip
 
 
