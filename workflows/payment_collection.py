@@ -14,9 +14,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import WorkflowIDReusePolicy
-from temporalio.exceptions import ActivityError, FailureError, WorkflowAlreadyStartedError
-from temporalio.workflow import ParentClosePolicy
+from temporalio.exceptions import ActivityError
 
 from activities.letters import Notice
 from activities.payments import Payments
@@ -34,8 +32,8 @@ from billing.payment_collection import (
 from billing.payments import AttemptOrder, AttemptResult, Origin, Outcome, RefreshOrder
 from billing.policy.payments import PaymentPolicy
 from billing.provider_events import News, NewsKind
-from billing.recovery import CASE, HEARD, DelinquencyOrder
 from workflows.blocks.case import Runbook
+from workflows.blocks.recovery_news import begun_with, heard_by_case
 from workflows.blocks.steps import CHARGE, RECORD, code_of, step, words_of
 from workflows.blocks.story import latest_lines
 from workflows.blocks.waiting import wait_until
@@ -192,21 +190,8 @@ class PaymentCollection(Runbook):
             event_id=f"{COLLECTION}/{workflow.info().workflow_id}",
             occurred_at=workflow.now(),
         )
-        order = DelinquencyOrder(tenant_id=one.tenant_id, heard=news)
-        try:
-            await workflow.start_child_workflow(
-                CASE,
-                order,
-                id=order.workflow_id,
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                parent_close_policy=ParentClosePolicy.ABANDON,
-                static_summary=f"recovery of {one.tenant_id}",
-            )
-        except WorkflowAlreadyStartedError:
-            try:
-                await workflow.get_external_workflow_handle(order.workflow_id).signal(HEARD, news)
-            except FailureError:
-                self.note(f"the case of {one.tenant_id} ended just now: the provider's event begins another")
+        if not await begun_with(news) and not await heard_by_case(news):
+            await begun_with(news)  # the case ended in between, and there is a debt
 
     async def _end(self, ending: Ending, why: str = "") -> Ending:
         if ending is Ending.NOT_FINISHED:

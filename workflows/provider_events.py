@@ -13,15 +13,13 @@ from collections import defaultdict
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import WorkflowIDReusePolicy
-from temporalio.exceptions import ActivityError, FailureError, WorkflowAlreadyStartedError
-from temporalio.workflow import ParentClosePolicy
+from temporalio.exceptions import ActivityError
 
 from activities.provider_events import Batch, ProviderEvents
 from billing.provider_events import Backlog, EventState, FeedStory, News, Totals
-from billing.recovery import CASE, HEARD, DelinquencyOrder
 from billing.wording import counted
 from workflows.blocks.case import Runbook
+from workflows.blocks.recovery_news import begun_with, heard_by_case
 from workflows.blocks.steps import EVENTS_IN, RECORD, step, words_of
 from workflows.blocks.story import latest_lines
 from workflows.blocks.waiting import wait_until
@@ -131,32 +129,14 @@ class StripeEvents(Runbook):
         if owes and await self._started(news[0]):
             news = news[1:]
         for one in news:
-            if not await self._heard(one) and owes:
+            if not await heard_by_case(one) and owes:
                 await self._started(one)  # the case ended in between, and there is a debt again
 
     async def _started(self, news: News) -> bool:
-        order = DelinquencyOrder(tenant_id=news.tenant_id, heard=news)
-        try:
-            await workflow.start_child_workflow(
-                CASE,
-                order,
-                id=order.workflow_id,
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                parent_close_policy=ParentClosePolicy.ABANDON,
-                static_summary=f"recovery of {news.tenant_id}",
-            )
-        except WorkflowAlreadyStartedError:
-            return False
-        self.note(f"a case of {news.tenant_id} began")
-        return True
-
-    async def _heard(self, news: News) -> bool:
-        case = workflow.get_external_workflow_handle(DelinquencyOrder(tenant_id=news.tenant_id).workflow_id)
-        try:
-            await case.signal(HEARD, news)
-        except FailureError:  # there is no such case
-            return False
-        return True
+        began = await begun_with(news)
+        if began:
+            self.note(f"a case of {news.tenant_id} began")
+        return began
 
     async def _rest(self) -> None:
         due = workflow.now() + self.backlog.look_in
