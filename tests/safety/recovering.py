@@ -111,7 +111,6 @@ class PlayedCase:
     mails: list[datetime] = field(default_factory=list)
     warned: bool = False
     entered: timedelta = NOTHING
-    highest: Rung = Rung.RETRYING
 
     def look(self, debts: tuple[Debt, ...], now: datetime, *, held: bool) -> None:
         """Take in what is owed and held now; nothing owed ends the case, at once and with full service."""

@@ -36,8 +36,8 @@ def played(examples: int, **how: Any) -> None:
 
 
 def test_no_order_of_events_makes_recovery_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    ended: list[Rung] = []
-    monkeypatch.setattr(Recovery, "teardown", lambda machine: ended.append(machine.case.highest))
+    ended: list[datetime] = []
+    monkeypatch.setattr(Recovery, "teardown", lambda machine: ended.append(machine.now))
 
     played(EXAMPLES)
 
