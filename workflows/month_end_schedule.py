@@ -4,18 +4,15 @@ A schedule adds a time to the ids of what it starts; runs have their period for 
 it reads the nominal time, never the clock, so that a late, caught-up or backfilled start bills the right month.
 """
 
-from datetime import datetime
-
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey, WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
 from billing.authority import RUNBOOK
 from billing.month_end import Ending, RunOrder, month_before, workflow_id
+from workflows.blocks.schedule import nominal_time
 from workflows.month_end import MonthEnd
-
-SCHEDULED_AT = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 
 
 @workflow.defn(name="month-end-on-schedule")
@@ -25,7 +22,7 @@ class ScheduledMonthEnd:
     @workflow.run
     async def run(self, zone: str) -> str:
         """`zone` is where months end; answers the run's ending in words."""
-        period = month_before(self._nominal_time(), zone)
+        period = month_before(nominal_time(), zone)
         workflow.set_current_details(f"Month end **{period}**: `{workflow_id(period, dry_run=False)}`")
         try:
             ending: Ending = await workflow.execute_child_workflow(
@@ -39,7 +36,3 @@ class ScheduledMonthEnd:
         except WorkflowAlreadyStartedError:
             return f"{period} is being billed already"
         return f"{period}: {ending}"
-
-    def _nominal_time(self) -> datetime:
-        """When the schedule meant it to start; started by hand, now."""
-        return workflow.info().typed_search_attributes.get(SCHEDULED_AT) or workflow.now()

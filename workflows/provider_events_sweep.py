@@ -10,7 +10,7 @@ The endings are `billing.provider_events.SweepEnding`. It also sees to it that `
 from contextlib import suppress
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey, WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import ActivityError, FailureError, WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
@@ -18,11 +18,10 @@ from activities.provider_events import ProviderEvents
 from billing.provider_events import CASE_ID, POKE, SweepEnding, Totals
 from billing.wording import counted
 from workflows.blocks.case import Runbook
+from workflows.blocks.schedule import nominal_time
 from workflows.blocks.steps import EVENTS_SWEPT, step, words_of
 from workflows.blocks.story import latest_lines
 from workflows.provider_events import StripeEvents
-
-SCHEDULED_AT = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 
 
 @workflow.defn(name="stripe-events-sweep")
@@ -38,7 +37,7 @@ class StripeEventsSweep(Runbook):
         return ending
 
     async def _swept(self) -> SweepEnding:
-        nominal = workflow.info().typed_search_attributes.get(SCHEDULED_AT) or workflow.now()
+        nominal = nominal_time()
         try:
             swept = await step(
                 ProviderEvents.sweep, nominal, allowance=EVENTS_SWEPT, summary="read the provider's list of events"

@@ -1,18 +1,15 @@
 """What the daily schedule starts: the reconciliation of the month that was billed last, as of its nominal day."""
 
-from datetime import datetime
-
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey, WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
 from billing.authority import RUNBOOK
 from billing.month_end import month_before
 from billing.reconciling import ReconciliationOrder
+from workflows.blocks.schedule import nominal_time
 from workflows.reconciliation import Reconciliation
-
-SCHEDULED_AT = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 
 
 @workflow.defn(name="reconciliation-on-schedule")
@@ -22,7 +19,7 @@ class ScheduledReconciliation:
     @workflow.run
     async def run(self, zone: str) -> str:
         """`zone` is where months end; answers what was started."""
-        nominal = self._nominal_time()
+        nominal = nominal_time()
         order = ReconciliationOrder(
             period=month_before(nominal, zone),
             occasion=f"{nominal:%Y-%m-%d}",
@@ -42,7 +39,3 @@ class ScheduledReconciliation:
         except WorkflowAlreadyStartedError:
             return f"{order.reconciliation_id} was done already"
         return f"{order.reconciliation_id} is under way"
-
-    def _nominal_time(self) -> datetime:
-        """When the schedule meant it to start; started by hand, now."""
-        return workflow.info().typed_search_attributes.get(SCHEDULED_AT) or workflow.now()

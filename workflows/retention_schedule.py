@@ -1,18 +1,15 @@
 """What the weekly schedule starts: the plan of its nominal day, which deletes nothing before people confirmed it (P9)."""
 
-from datetime import datetime
-
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey, WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
 from billing.authority import RUNBOOK
 from billing.periods import local_day
 from billing.retention import PurgeOrder
+from workflows.blocks.schedule import nominal_time
 from workflows.retention import RetentionPurge
-
-SCHEDULED_AT = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 
 
 @workflow.defn(name="retention-on-schedule")
@@ -22,7 +19,7 @@ class ScheduledRetention:
     @workflow.run
     async def run(self, zone: str) -> str:
         """`zone` is where the day is; answers what was started."""
-        order = PurgeOrder(plan_id=local_day(self._nominal_time(), zone).isoformat(), requested_by=RUNBOOK)
+        order = PurgeOrder(plan_id=local_day(nominal_time(), zone).isoformat(), requested_by=RUNBOOK)
         workflow.set_current_details(f"Retention plan `{order.case_id}`")
         try:
             await workflow.start_child_workflow(
@@ -36,7 +33,3 @@ class ScheduledRetention:
         except WorkflowAlreadyStartedError:
             return f"{order.plan_id} was planned already"
         return f"{order.plan_id} is under way"
-
-    def _nominal_time(self) -> datetime:
-        """When the schedule meant it to start; started by hand, now."""
-        return workflow.info().typed_search_attributes.get(SCHEDULED_AT) or workflow.now()

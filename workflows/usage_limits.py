@@ -7,10 +7,7 @@
 The endings are `billing.usage_limits.Ending`. What is limited and who is told is decided by `billing.overage`.
 """
 
-from datetime import datetime
-
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ActivityError
 
 from activities.letters import Notice
@@ -21,9 +18,9 @@ from billing.overage_emails import UsageLimitsNotChecked
 from billing.usage_limits import Ending, LimitsOrder, LimitsReport, LimitsStory, workflow_id
 from billing.wording import counted
 from workflows.blocks.case import Runbook
+from workflows.blocks.schedule import nominal_time
 from workflows.blocks.steps import BULK, BULK_THIS_HOUR, LETTERS_THIS_HOUR, step, words_of
 
-SCHEDULED_AT = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 # The check of the next hour waits for this one; so many letters are enough for an hour.
 ROUNDS_AT_MOST = 40
 
@@ -40,7 +37,7 @@ class UsageLimitsCheck(Runbook):
 
     @workflow.run
     async def run(self, order: LimitsOrder) -> Ending:
-        self.case_id = workflow_id(order.at or self._nominal_time())
+        self.case_id = workflow_id(order.at or nominal_time())
         self.labels.show(runbook="usage-limits")
         await self._roll_up()
         try:
@@ -57,7 +54,7 @@ class UsageLimitsCheck(Runbook):
     async def _roll_up(self) -> None:
         """What is not rolled up is counted from its events, so this only makes the check cheaper; where events live
         elsewhere it is how their totals come into the books."""
-        today = self._nominal_time().date()
+        today = nominal_time().date()
         try:
             made = await step(
                 UsageChecks.bring_up_to_date, today, allowance=BULK_THIS_HOUR, summary="roll up what came in"
@@ -110,7 +107,3 @@ class UsageLimitsCheck(Runbook):
         return LimitsStory(
             case_id=self.case_id, report=self.report, ending=self.ending, timeline=tuple(self.timeline.lines)
         )
-
-    def _nominal_time(self) -> datetime:
-        """When the schedule meant it to start; started by hand, now."""
-        return workflow.info().typed_search_attributes.get(SCHEDULED_AT) or workflow.now()

@@ -11,7 +11,6 @@ made anew would hide it.
 from datetime import UTC, date
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ActivityError
 
 from activities.letters import Notice
@@ -22,9 +21,9 @@ from billing.emails import Payload
 from billing.usage_validation import Ending, UsageReport, ValidationOrder, ValidationStory, workflow_id
 from billing.wording import counted
 from workflows.blocks.case import Runbook
+from workflows.blocks.schedule import nominal_time
 from workflows.blocks.steps import BULK, step, words_of
 
-SCHEDULED_AT = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 _TOLD = (Role.LEAD, Role.ENGINEERING)
 
 
@@ -90,5 +89,5 @@ class UsageValidation(Runbook):
 
     def _nominal_day(self) -> date:
         """The day the schedule meant, in UTC; started by hand, today."""
-        moment = workflow.info().typed_search_attributes.get(SCHEDULED_AT) or workflow.now()
+        moment = nominal_time()
         return moment.astimezone(UTC).date()
