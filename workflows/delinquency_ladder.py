@@ -4,7 +4,7 @@ Everything that a customer feels or reads on the way leaves from here.
 """
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeVar
 
 from temporalio import workflow
@@ -36,6 +36,7 @@ from billing.recovery_steps import (
 )
 from billing.rungs import Rung
 from billing.tenants import Tenant
+from workflows.blocks.pauses import TRIES_AGAIN_EVERY
 from workflows.blocks.records import noted
 from workflows.blocks.steps import MONEY, RECORD, code_of, step, words_of
 from workflows.blocks.waiting import wait_for, wait_until
@@ -44,8 +45,6 @@ from workflows.delinquency_arranging import DelinquencyArranging
 Done = TypeVar("Done")
 
 _FAILED = "payment-failed"
-# What could not be reached may be back; what was refused is asked for again only when something has changed.
-_TRIES_AGAIN_EVERY = timedelta(hours=1)
 
 
 class DelinquencyLadder(DelinquencyArranging):
@@ -207,7 +206,7 @@ class DelinquencyLadder(DelinquencyArranging):
         if code_of(error) in FINAL:
             await wait_for(goes_on)
         else:
-            at = workflow.now() + _TRIES_AGAIN_EVERY
+            at = workflow.now() + TRIES_AGAIN_EVERY
             await wait_until(at, goes_on, name=f"try again {at:%a %d %b %H:%M} UTC")
 
     def _ask_for_repair(self, what_happened: str) -> None:

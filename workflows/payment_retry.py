@@ -11,7 +11,7 @@
 The endings are `billing.payments.RetryPhase`. While an outcome is unknown nothing else is charged.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, FailureError
@@ -37,14 +37,10 @@ from billing.payments import (
     RetryOrder,
     RetryPhase,
 )
+from workflows.blocks.pauses import ASKS_WITHIN, HOLD_PAUSES_AT_MOST
 from workflows.blocks.steps import CHARGE, RECORD, code_of, step, words_of
 from workflows.blocks.waiting import wait_for, wait_until
 from workflows.payment_retry_desk import Asked, PaymentRetryDesk
-
-# Somebody who asked for a charge and never spoke again is waited for so long.
-_ASKS_WITHIN = timedelta(hours=1)
-# A hold is looked for less and less often, at most this many times the policy's pause apart.
-_HELD_AT_MOST = 24
 
 _FINAL = {FailureCode.NOT_FOUND, FailureCode.INVALID, FailureCode.CONFLICT}
 
@@ -62,7 +58,7 @@ class PaymentRetry(PaymentRetryDesk):
         """Until its parent says that it is over, or, when nobody chases the debt, until it was charged as asked."""
         self.labels.show(runbook=PAYMENT_RETRY, tenant=order.tenant_id)
         await self._open()
-        gives_up_at = workflow.now() + _ASKS_WITHIN
+        gives_up_at = workflow.now() + ASKS_WITHIN
         while not self._is_done():
             if self.asked:
                 await self._charge(Origin.MANUAL, self.asked[0])
@@ -214,7 +210,7 @@ class PaymentRetry(PaymentRetryDesk):
     def _hold(self, order: AttemptOrder) -> None:
         """Nothing may be charged now: look again later, and later; an operator hears it at once and may ask again."""
         if order.origin is not Origin.MANUAL:
-            pause = self.policy.look_at_holds_every * min(2**self.times_held, _HELD_AT_MOST)
+            pause = self.policy.look_at_holds_every * min(2**self.times_held, HOLD_PAUSES_AT_MOST)
             self.held_until, self.times_held = workflow.now() + pause, self.times_held + 1
         self.new_card = self.new_card or order.origin is Origin.CARD_UPDATE
 

@@ -10,7 +10,6 @@ believed, only that it came: `activities.provider_events` reads how things stand
 
 import asyncio
 from collections import defaultdict
-from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -19,6 +18,7 @@ from activities.provider_events import Batch, ProviderEvents
 from billing.provider_events import Backlog, EventState, FeedStory, News, Totals
 from billing.wording import counted
 from workflows.blocks.case import Runbook
+from workflows.blocks.pauses import AFTER_A_FAILURE
 from workflows.blocks.recovery_news import begun_with, heard_by_case
 from workflows.blocks.steps import EVENTS_IN, RECORD, step, words_of
 from workflows.blocks.story import latest_lines
@@ -27,8 +27,6 @@ from workflows.blocks.waiting import wait_until
 # So many of a batch's cases are told at once: enough to be quick, few enough for one workflow task.
 _TOLD_AT_ONCE = 50
 _A_BATCH = 1_000
-# After a step that failed for good, which none should.
-_AFTER_A_FAILURE = timedelta(minutes=5)
 
 
 @workflow.defn(name="stripe-events")
@@ -146,7 +144,7 @@ class StripeEvents(Runbook):
         """A step failed that should not be able to: nothing is lost, and it is tried again for as long as it takes."""
         self.needs_human = True
         self.note(f"could not get on: {why}")
-        again = workflow.now() + _AFTER_A_FAILURE
+        again = workflow.now() + AFTER_A_FAILURE
         await wait_until(again, lambda: False, name=f"try again {again:%a %d %b %H:%M} UTC")
 
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Coroutine
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -14,12 +13,10 @@ from billing.authority import Role
 from billing.cases import OpenedCase
 from billing.emails import Payload
 from workflows.blocks.attributes import Labels
+from workflows.blocks.pauses import LETTER_LEAVES_WITHIN
 from workflows.blocks.steps import LETTER, step, words_of
 from workflows.blocks.timeline import Timeline
 from workflows.blocks.waiting import wait_until
-
-# So long a step waits for its letter to leave before the case goes on without; the letter is still being sent.
-PATIENCE = timedelta(minutes=1)
 
 
 class Runbook:
@@ -49,7 +46,7 @@ class Runbook:
     async def post_patiently(self, sending: Coroutine[Any, Any, Any]) -> None:
         """Post a letter and wait a little, so that the story usually tells it before what follows."""
         task = self.post(sending)
-        await wait_until(workflow.now() + PATIENCE, task.done, name="wait a little for the letter to leave")
+        await wait_until(workflow.now() + LETTER_LEAVES_WITHIN, task.done, name="wait a little for the letter to leave")
 
     async def notify(self, notice: Notice) -> bool:
         """Send every operator of a role a letter and say whether it left; one that cannot is told in the story."""
