@@ -11,7 +11,7 @@ from temporalio.exceptions import ApplicationError
 from activities.delinquency import Seen
 from activities.operators import Operators, Permission
 from billing.access import AccessStanding, Cause, Limit
-from billing.cases import DecisionReceipt, PendingApproval, SignedDecision, Verdict
+from billing.cases import DecisionReceipt, PendingApproval, SignedDecision
 from billing.delinquency import Action, Debt, Standing
 from billing.failures import FailureCode
 from billing.month_end import Instruction
@@ -30,13 +30,12 @@ from billing.recovery import (
 )
 from billing.recovery_steps import in_words
 from billing.rungs import Rung
-from workflows.blocks.approval import ApprovalGate
+from workflows.blocks.approval import ApprovalGate, answered
 from workflows.blocks.attempts import Attempts
 from workflows.blocks.case import Runbook
 from workflows.blocks.delinquency_story import as_markdown
 from workflows.blocks.records import noted
 
-_PAST = {Verdict.APPROVE: "approved", Verdict.REJECT: "rejected"}
 # After these the debt is another than before: look.
 _CHANGED = {Outcome.PAID, Outcome.PARTLY_PAID, Outcome.NOTHING_DUE, Outcome.BELOW_MINIMUM}
 _LINES_CARRIED = 100
@@ -114,8 +113,7 @@ class DelinquencyDesk(Runbook):
     @workflow.update(description="A signed answer to the open approval question")
     async def decide(self, decision: SignedDecision) -> DecisionReceipt:
         receipt = await self.gate.take(decision)
-        deed = _PAST[decision.verdict] if receipt.accepted else f"may not {decision.verdict}: {receipt.message}"
-        self.note(f"{decision.operator_id} {deed}{f' ({decision.reason})' if decision.reason else ''}")
+        self.note(answered(decision, receipt))
         return receipt
 
     @decide.validator
