@@ -14,7 +14,7 @@ from billing.month_end import Instruction
 from billing.spelling import Spelled
 from console.cases import Told
 from console.desk import AtDesk
-from console.errors import Refusal, field_errors
+from console.errors import wrong_fields
 from console.month_end import Key, RequestId
 from console.operators import MayCorrect, Signed, SignedIn
 from console.wishes import CorrectionWish, ReasonWish
@@ -109,4 +109,4 @@ def _ordered(invoice: Invoice, wish: CorrectionWish, operator: Signed, key: str)
             category=wish.category,
         )
     except ValidationError as error:
-        raise Refusal(422, "invalid", "some fields cannot be accepted", fields=field_errors(error.errors())) from None
+        raise wrong_fields(error.errors()) from None

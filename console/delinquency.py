@@ -17,7 +17,7 @@ from billing.recovery import ArrangementOrder, RecoveryStory
 from billing.spelling import Spelled
 from console.cases import Told
 from console.desk import AtDesk
-from console.errors import Refusal, field_errors
+from console.errors import wrong_fields
 from console.month_end import RequestId
 from console.operators import MayArrange, SignedIn
 from console.wishes import MajorUnits, ReasonWish
@@ -82,7 +82,7 @@ async def arrange(
         amount = wish.amount and wish.currency and delinquency.money_of(wish.amount, wish.currency)
         order = ArrangementOrder(by=operator.operator_id, amount=amount or None, **terms)
     except ValidationError as error:
-        raise Refusal(422, "invalid", "some fields cannot be accepted", fields=field_errors(error.errors())) from None
+        raise wrong_fields(error.errors()) from None
     book = desk.books.delinquencies
     message = await delinquency.arrange(desk.temporal, book, name, order, request_id=request_id)
     return Told(case_id=delinquency.case_of(name), message=message)

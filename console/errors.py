@@ -106,6 +106,11 @@ def field_errors(flaws: Sequence[Mapping[str, Any]], *, within: int = 0) -> list
     ]
 
 
+def wrong_fields(flaws: Sequence[Mapping[str, Any]], *, within: int = 0) -> Refusal:
+    """Refuse a request by what pydantic found in it; see `field_errors`."""
+    return Refusal(422, "invalid", "some fields cannot be accepted", fields=field_errors(flaws, within=within))
+
+
 def explain_errors(app: FastAPI) -> None:
     """Have every failure of the application answered in the one shape."""
     app.add_exception_handler(Refusal, _refused)
@@ -133,8 +138,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
         if flaw["type"] == "json_invalid":
             words = f"the body is not JSON: {flaw['ctx']['error']} at character {flaw['loc'][-1]}"
             return await _refused(request, Refusal(400, "malformed_json", words))
-    fields = field_errors(error.errors(), within=1)
-    return await _refused(request, Refusal(422, "invalid", "some fields cannot be accepted", fields=fields))
+    return await _refused(request, wrong_fields(error.errors(), within=1))
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:

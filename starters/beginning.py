@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from pydantic import BaseModel
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from starters.connect import PATIENCE, reaching_temporal
+
+
+def digits_of(key: str, how_many: int) -> str:
+    """What stands for an idempotency key in the name of what it begins, hexadecimal: the same key names the same, and the key
+    itself, which may say anything, is not shown."""
+    return hashlib.sha256(key.encode()).hexdigest()[:how_many]
 
 
 async def begin_once(

@@ -7,7 +7,6 @@ Every call raises BillingFailure with the reason in words.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +21,7 @@ from billing.invoice_corrections import CASE, CorrectionOrder, CorrectionStory, 
 from billing.invoices import Invoice
 from billing.money import Money
 from billing.month_end import Instruction
-from starters.beginning import begin_once
+from starters.beginning import begin_once, digits_of
 from starters.card_numbers import without_card_numbers
 from starters.speaking import ask, tell
 
@@ -91,7 +90,7 @@ def order_for(
             "category": category,
             "reason": reason,
             "requested_by": by,
-            "occasion": f"k-{hashlib.sha256(key.encode()).hexdigest()[:_DIGITS_OF_A_KEY]}",
+            "occasion": f"k-{digits_of(key, _DIGITS_OF_A_KEY)}",
         }
     )
 

@@ -7,7 +7,6 @@ call raises BillingFailure with the reason in words.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
@@ -27,7 +26,7 @@ from billing.payments import (
     RetryOrder,
     RetryStory,
 )
-from starters.beginning import begin_once
+from starters.beginning import begin_once, digits_of
 from starters.card_numbers import without_card_numbers
 from starters.speaking import ask, tell
 
@@ -111,7 +110,7 @@ async def _told_to(
 async def _alone(
     client: Client, invoice: CollectibleInvoice, asked: ManualAttempt, key: str, *, task_queue: str
 ) -> AttemptResult:
-    occasion = f"k-{hashlib.sha256(key.encode()).hexdigest()[:_DIGITS_OF_A_KEY]}"
+    occasion = f"k-{digits_of(key, _DIGITS_OF_A_KEY)}"
     order = RetryOrder(
         tenant_id=invoice.tenant_id,
         invoice_id=invoice.invoice_id,

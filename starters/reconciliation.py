@@ -7,7 +7,6 @@ raises BillingFailure with the reason in words.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
@@ -18,7 +17,7 @@ from billing.failures import BillingFailure, FailureCode
 from billing.month_end import not_over
 from billing.reconciliation_report import ListedDifference
 from billing.reconciling import DuplicatesDecision, ReconciliationOrder, ReconciliationStory, case_id
-from starters.beginning import begin_once
+from starters.beginning import begin_once, digits_of
 from starters.speaking import ask, tell
 
 RUNBOOK = "reconciliation"
@@ -66,7 +65,7 @@ async def start(
     """
     if refusal := not_over(period, zone, now):
         raise BillingFailure(FailureCode.INVALID, refusal)
-    occasion = f"k-{hashlib.sha256(key.encode()).hexdigest()[:_DIGITS_OF_A_KEY]}"
+    occasion = f"k-{digits_of(key, _DIGITS_OF_A_KEY)}"
     asked = ReconciliationOrder(period=period, occasion=occasion, requested_by=by)
     # On record first: a key that stands for another period is refused before anything begins.
     row = await asyncio.to_thread(book.open, asked, now, key)

@@ -6,7 +6,6 @@ BillingFailure with the reason in words.
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
 
 from temporalio.client import Client
@@ -14,7 +13,7 @@ from temporalio.client import Client
 from billing.failures import BillingFailure, FailureCode
 from billing.month_end import Instruction
 from billing.retention import Confirmation, PurgeOrder, PurgeStory, case_id
-from starters.beginning import begin_once
+from starters.beginning import begin_once, digits_of
 from starters.speaking import ask, tell
 
 RUNBOOK = "retention"
@@ -29,7 +28,7 @@ _DIGITS_OF_A_KEY = 12
 def order_of(by: str, now: datetime, key: str | None = None) -> PurgeOrder:
     """A plan that somebody asks for beside the weekly ones, named after its moment in UTC: `2026-11-21-153012`; with a key
     after the day and what stands for the key, so that the same key is the same plan for a day."""
-    told_apart = f"k{hashlib.sha256(key.encode()).hexdigest()[:_DIGITS_OF_A_KEY]}" if key else f"{now:%H%M%S}"
+    told_apart = f"k{digits_of(key, _DIGITS_OF_A_KEY)}" if key else f"{now:%H%M%S}"
     return PurgeOrder(plan_id=f"{now:%Y-%m-%d}-{told_apart}", requested_by=by)
 
 
