@@ -116,6 +116,8 @@ class Payments:
         if other := self.book.begin(order, self.now()):
             settled = self.look_up(other.op_key)
             return barred(other) if settled.outcome is Outcome.UNKNOWN else self.attempt(order)
+        if row is not None and row.ended_at is not None and self._sent(order.op_key):
+            return self.attempt(order)  # begun again: what it had sent before is looked for first
         return self._sent_once(order, invoice, reading)
 
     @activity.defn(name="look_up_payment", no_thread_cancel_exception=True)
@@ -161,7 +163,7 @@ class Payments:
         more is given up, or planned anew, once nothing can be on its way."""
         reading = self._reading(invoice)
         reason = self._objection(invoice, reading)
-        if reason is None and self.collector.fits(_wire(effect), reading):
+        if reason is None and self._may_go_again(effect, reading):
             return self._sent_once(order, invoice, reading)
         if effect.first_sent_at is not None and self.now() - effect.first_sent_at < ARRIVES_WITHIN:
             return unknown("it may be on its way, and what is due has changed meanwhile")
@@ -171,7 +173,7 @@ class Payments:
 
     def _sent_once(self, order: AttemptOrder, invoice: CollectibleInvoice, reading: Reading) -> AttemptResult:
         effect = self.effects.record(_intent(order))
-        if effect.state is EffectState.REFUSED or (effect.wire and not self.collector.fits(_wire(effect), reading)):
+        if effect.state is EffectState.REFUSED or (effect.wire and not self._may_go_again(effect, reading)):
             self.effects.next_generation(order.op_key, generation=effect.generation)
         sender = Sender(
             plan=lambda effect: self.collector.plan(effect, invoice, self._reading(invoice), order.payment_method),
@@ -192,6 +194,13 @@ class Payments:
                     return self._refused(order, invoice, failure)
                 case _:
                     raise
+
+    def _may_go_again(self, effect: Effect, reading: Reading) -> bool:
+        """Whether what was frozen is still right as it is; an attempt that came to nothing and is begun again is not, since
+        another card may have come."""
+        row = self.book.attempt(effect.op_key)
+        begun_again = row is not None and effect.first_sent_at is not None and effect.first_sent_at < row.began_at
+        return not begun_again and self.collector.fits(_wire(effect), reading)
 
     def _settled(self, op_key: str, invoice_id: str, answer: ProviderAnswer) -> AttemptResult:
         """Keep what is known now."""

@@ -36,7 +36,7 @@ class PaymentAttempts:
             if own.ended_at is not None and own.outcome in _NOTHING_SENT:
                 other = _under_way(connection, order.invoice_id)
                 if other is None:
-                    _begin_again(connection, order)
+                    _begin_again(connection, order, now)
                 return other
             if own.case_id != order.case_id:
                 raise BillingFailure(
@@ -128,9 +128,9 @@ def _under_way(connection: Connection, invoice_id: str) -> AttemptRow | None:
     return None if row is None else _row(row)
 
 
-def _begin_again(connection: Connection, order: AttemptOrder) -> None:
+def _begin_again(connection: Connection, order: AttemptOrder, now: datetime) -> None:
     who = order.model_dump(include={"case_id", "requested_by", "reason", "request_key"})
-    _changed(connection, order.op_key, ended_at=None, outcome=None, words="", **who)
+    _changed(connection, order.op_key, began_at=now, ended_at=None, outcome=None, words="", **who)
 
 
 def _lost_a_race(order: AttemptOrder) -> AttemptRow:

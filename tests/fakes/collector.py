@@ -8,14 +8,15 @@
 Answers: `paid`, `processing`, any decline code, `lost` (charged, the answer never arrives), `lost-before` (the request never
 arrived), `refused`, `busy`, `stored-500` (charged, and the key says 500 for ever), `stored-500-before` (the same, and nothing
 was charged). None in `cards`: no
-payment method. `charges` holds whatever money moved; `keys` every request.
+payment method. `wallet` names the default one, where it is another than `pm_<tenant>`. `charges` holds whatever money moved; `keys` every
+request.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 
@@ -63,6 +64,7 @@ class Charge:
     amount: Money
     decline_code: str | None = None
     settled: bool = True
+    method: str = ""
 
 
 @dataclass
@@ -71,6 +73,7 @@ class FakeCollector:
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     cards: dict[str, str | None] = field(default_factory=dict)
+    wallet: dict[str, str] = field(default_factory=dict)
     next_answers: deque[str] = field(default_factory=deque)
     billed: dict[str, Billed] = field(default_factory=dict)
     charges: list[Charge] = field(default_factory=list)
@@ -154,7 +157,7 @@ class FakeCollector:
         """The bank answers every charge that it was still processing."""
         for number, charge in enumerate(self.charges):
             if not charge.settled:
-                answered = Charge(charge.charge_id, charge.invoice_id, charge.op_key, charge.amount, decline_code)
+                answered = replace(charge, decline_code=decline_code, settled=True)
                 self.charges[number] = answered
                 self._booked(answered)
 
@@ -182,7 +185,8 @@ class FakeCollector:
         tenant = provider_customer_id.removeprefix("cus_")
         if self.cards.get(tenant, "paid") is None:
             return ()
-        return (PaymentMethod(payment_method_id=f"pm_{tenant}", kind="card", last4="4242", is_default=True),)
+        default = self.wallet.get(tenant, f"pm_{tenant}")
+        return (PaymentMethod(payment_method_id=default, kind="card", last4="4242", is_default=True),)
 
     def plan(
         self, effect: Effect, invoice: CollectibleInvoice, reading: Reading, payment_method: str | None = None
@@ -256,6 +260,7 @@ class FakeCollector:
             amount,
             declined,
             settled=answer != "processing",
+            method=wire.params["payment_method"],
         )
         self.charges.append(charge)
         if charge.settled:

@@ -63,11 +63,18 @@ class House:
     bank: FakeCollector
     verbs: Payments
     at: datetime = field(default_factory=lambda: datetime(2026, 12, 1, 9, tzinfo=UTC))
+    contested: set[str] = field(default_factory=set)
 
-    def tries(self, number: int, origin: Origin = Origin.SCHEDULED) -> AttemptResult:
+    def tries(self, number: int, origin: Origin = Origin.SCHEDULED, through: str | None = None) -> AttemptResult:
         """As the runbook does: again after what may be cured, and after what nobody knows."""
         order = AttemptOrder(
-            tenant_id="acme", invoice_id=ORIGINAL, origin=origin, number=number, case_id="case", requested_by="runbook"
+            tenant_id="acme",
+            invoice_id=ORIGINAL,
+            origin=origin,
+            number=number,
+            case_id="case",
+            requested_by="runbook",
+            payment_method=through,
         )
         for _ in range(6):
             try:
@@ -132,7 +139,10 @@ def a_house(book: Any, effects: Any, bank: FakeCollector) -> House:
 def in_memory() -> House:
     bank = FakeCollector()
     effects = FakeEffects()
-    return a_house(FakeReceivables(bank, effects=effects), effects, bank)
+    book = FakeReceivables(bank, effects=effects)
+    house = a_house(book, effects, bank)
+    house.contested = book.disputed
+    return house
 
 
 def _reopened(house: House) -> int:
@@ -168,6 +178,47 @@ def test_a_process_that_ends_anywhere_charges_once(reopened: bool, answer: str, 
         # Whatever came of the one that died, the debt is paid once by what followed, and by nothing more.
         assert len(house.bank.taken) - before == 1
         assert house.bank.billed[ORIGINAL].remaining == 0
+        if not died:
+            return
+    pytest.fail(f"more than {MOMENTS} moments")
+
+
+def _never_arrived(house: House) -> None:
+    """The first charge was lost on its way, and given up when the customer contested the invoice; that is decided now, and
+    another card is there."""
+    house.bank.next_answers.extend(["lost-before"] * 6)
+    house.tries(1)
+    house.at += timedelta(minutes=15)
+    house.contested.add(ORIGINAL)
+    given_up = house.tries(1)
+    assert given_up.outcome is Outcome.HELD
+    house.contested.clear()
+    house.bank.next_answers.clear()
+    house.bank.wallet["acme"] = "pm_new"
+    house.at += timedelta(hours=1)
+
+
+@pytest.mark.parametrize("through", ["pm_new", None], ids=["a card that is named", "the default"])
+def test_what_never_arrived_and_is_begun_again_goes_through_the_card_that_came_since(through: str | None) -> None:
+    house = in_memory()
+    _never_arrived(house)
+
+    again = house.tries(1, through=through)
+
+    assert again.outcome is Outcome.PAID
+    assert [charge.method for charge in house.bank.taken] == ["pm_new"]
+
+
+def test_a_process_that_ends_while_it_begins_again_charges_the_new_card_once() -> None:
+    for moment in range(1, MOMENTS):
+        house = in_memory()
+        _never_arrived(house)
+
+        died = house.dies(Fate(moment), 1)
+        house.at += timedelta(hours=1)
+        house.tries(1)
+
+        assert [charge.method for charge in house.bank.taken] == ["pm_new"]
         if not died:
             return
     pytest.fail(f"more than {MOMENTS} moments")

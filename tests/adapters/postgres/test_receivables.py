@@ -194,9 +194,10 @@ def test_one_that_sent_nothing_gives_its_number_back(book: ReceivablesBook) -> N
     book.end(order().op_key, HELD, NOON)
     counted = book.tried(ORIGINAL)
 
-    again = book.begin(order(case_id="delinquency/acme/2"), NOON)
+    again = book.begin(order(case_id="delinquency/acme/2"), NOON + timedelta(hours=1))
 
     assert (counted, again, book.tried(ORIGINAL)) == ({}, None, {Origin.SCHEDULED: 1})
+    assert [row.began_at for row in book.attempts(ORIGINAL)] == [NOON + timedelta(hours=1)]
 
 
 def test_what_was_asked_for_is_found_by_its_key(book: ReceivablesBook) -> None:
