@@ -18,7 +18,7 @@ from temporalio.worker import Worker
 from activities.boundary import FailureBoundary
 from billing.provider_events import CASE_ID, FeedStory, News, Totals
 from billing.recovery import DelinquencyOrder
-from tests.adapters.postgres.test_provider_events import Feed
+from tests.adapters.postgres.provider_events.feed import Feed
 from tests.fixtures.temporal import CaseClock, Handle
 from workflows.blocks.sandbox import sandboxed_runner
 from workflows.provider_events import StripeEvents

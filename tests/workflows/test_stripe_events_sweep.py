@@ -15,7 +15,7 @@ from billing.failures import BillingFailure, FailureCode
 from billing.provider_events import CASE_ID, EventState, FeedStory, SweepEnding, Totals
 from starters import provider_events as by_name
 from starters.speaking import ask
-from tests.adapters.postgres.test_provider_events import MORNING, Feed
+from tests.adapters.postgres.provider_events.feed import MORNING, Feed
 from tests.fixtures.temporal import CaseClock
 from tests.histories.keeping import keep
 from tests.workflows.hearing import House, a_house

@@ -14,7 +14,7 @@ from billing.invoices import InvoiceStatus
 from billing.payments import Receivable
 from billing.provider_events import ArrivedEvent, EventState
 from sandbox.stripe.webhooks import RETRY_AFTER_SECONDS
-from tests.adapters.postgres.test_provider_events import Feed
+from tests.adapters.postgres.provider_events.feed import Feed
 from tests.fakes.events import DUE, busy
 
 EVENTS, TENANTS = 10_000, 800
