@@ -23,6 +23,9 @@ class Restrictions(Protocol):
     def lift(self, order: LiftOrder, now: datetime) -> AccessStanding:
         """Take the limit of one cause away, whatever is held. Lifting what is not there changes nothing. Raises NOT_FOUND."""
 
+    def carried_out(self, op_key: str) -> bool:
+        """Whether the step with this key (`case/access/step`) was taken at some time, whatever came after it."""
+
     def standing(self, tenant_id: str) -> AccessStanding:
         """What a tenant's service is limited to. Raises NOT_FOUND for an unknown tenant."""
 

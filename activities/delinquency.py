@@ -199,9 +199,12 @@ class Delinquencies:
 
     @activity.defn(name="take_delinquency_step", no_thread_cancel_exception=True)
     def take(self, step: LadderStep) -> StepTaken:
-        """Do what was planned, if the debts read fresh are still those it was planned over and nothing holds it."""
+        """Do what was planned, if the debts read fresh are still those it was planned over and nothing holds it. A step
+        that limited already before its process died is finished, as if the world had moved a moment later."""
+        begun = step.limit is not None and self.access.restrictions.carried_out(step.limit.op_key)
         seen = self.look(step.look)
-        if seen.debts != step.debts or seen.contests != step.contests or seen.held_by:
+        moved = seen.debts != step.debts or seen.contests != step.contests or seen.held_by
+        if moved and not begun:
             return StepTaken(seen=seen, taken=False)
         if step.limit:
             seen = seen.model_copy(update={"service": self.access.restrict(step.limit)})

@@ -133,8 +133,8 @@ class DelinquencyLadder(DelinquencyArranging):
         announced = self._announcement()
         planned, words = self._planned(action, announced, debtor), in_words(action, self.dunning)
         taken = await self.with_help(lambda: step(Delinquencies.take, planned, allowance=MONEY, summary=words))
-        self._take_in(taken.seen)
         if not taken.taken:
+            self._take_in(taken.seen)
             why = taken.seen.service.held or ("held" if taken.seen.held_by else "what is owed has changed")
             self.note(f"left undone: {words}; {why}")
             return
@@ -142,6 +142,7 @@ class DelinquencyLadder(DelinquencyArranging):
             self._has_announced()
         self.told_of |= {debt.invoice_id for debt in planned.debts if not debt.disputed}
         self.has_done(action)
+        self._take_in(taken.seen)  # what has moved since it was begun moves the ladder from where it stands now
         for letter in planned.letters:
             if letter.name in taken.unsent:
                 self.write_to_tenant(letter.name, letter.payload)

@@ -82,6 +82,10 @@ class PostgresRestrictions:
     def lift(self, order: LiftOrder, now: datetime) -> AccessStanding:
         return self._change(order, None, now)
 
+    def carried_out(self, op_key: str) -> bool:
+        with transaction(self._engine) as connection:
+            return _carried_out(connection, op_key)
+
     def standing(self, tenant_id: str) -> AccessStanding:
         with transaction(self._engine) as connection:
             row = connection.execute(_STANDINGS, {"tenants": [tenant_id]}).one_or_none()

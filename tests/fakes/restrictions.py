@@ -36,6 +36,9 @@ class FakeRestrictions:
     def lift(self, order: LiftOrder, now: datetime) -> AccessStanding:
         return self._change(order, None, now)
 
+    def carried_out(self, op_key: str) -> bool:
+        return op_key in self._log
+
     def standing(self, tenant_id: str) -> AccessStanding:
         if tenant_id not in self._standings:
             raise BillingFailure(FailureCode.NOT_FOUND, f"there is no tenant {tenant_id}")

@@ -25,6 +25,7 @@ from sqlalchemy import Engine, text
 from temporalio import workflow
 
 from activities.payments import Payments
+from adapters.stripe.rates import StripeRates
 from billing.arrangements import Arrangement
 from billing.cases import DecisionReceipt, Verdict
 from billing.holds import HeldEffect, HoldOrder
@@ -36,6 +37,7 @@ from tests.fakes.collector import FakeCollector
 from tests.fixtures.temporal import CaseClock
 from tests.workflows.collecting import now
 from tests.workflows.desk import Desk, InHand, opened
+from worker import working
 from workflows.delinquency import Delinquency
 from workflows.payment_retry import PaymentRetry
 from workflows.registry import RUNBOOKS
@@ -86,6 +88,18 @@ class RecoveringDesk(Desk):
             )
         self._billed(invoice_id, tenant_id, Money.of(amount, "USD"), ago=ago)
         return invoice_id
+
+    def contests(self, period: str, at: datetime) -> None:
+        """The customer contests a month with us."""
+        with self.world.engine.begin() as connection:
+            connection.execute(
+                text(
+                    "insert into disputes (case_id, ticket_id, tenant_id, period, category, meters, invoice_id,"
+                    " disputed_minor, currency, severity, ticket, opened_at) values ('dispute/T-' || :it, 'T-' || :it, :it,"
+                    " :period, 'usage_calculation', '{api_calls}', 'inv-' || :it, 100, 'USD', 'low', '{}', :at)"
+                ),
+                {"it": self.tenant_id, "period": period, "at": at},
+            )
 
     def _bills_a_plan(self, invoice_id: str) -> None:
         """Its line is a plan's fee and no usage; issued documents are else never changed."""
@@ -200,12 +214,25 @@ class CaseInHand(InHand):
             effect=effect, tenant_id=None if for_everybody else self.tenant_id, reason="An incident.", by="lead-1"
         )
         hold = self.desk.ports.holds.place(order, await self.clock.now(self.handle))
-        await self.handle.signal(Delinquency.holds_changed)
-        await self.rests()
+        await self.looks()
         return hold.hold_id
 
     async def is_released(self, hold_id: str) -> None:
         self.desk.ports.holds.release(hold_id, "lead-1", "It is over.", await self.clock.now(self.handle))
+        await self.looks()
+
+    async def is_contested(self, period: str = "2026-10") -> None:
+        """The customer contests a month with us by now, by the clock of the case; nobody told the case."""
+        self.desk.contests(period, await self.clock.now(self.handle))
+
+    async def is_decided(self) -> None:
+        """The dispute is closed in our favour; nobody told the case."""
+        with self.desk.world.engine.begin() as connection:
+            decided = "update disputes set ending = 'billing confirmed', closed_at = :at"
+            connection.execute(text(decided), {"at": await self.clock.now(self.handle)})
+
+    async def looks(self) -> None:
+        """The case is told that a hold or a dispute changed."""
         await self.handle.signal(Delinquency.holds_changed)
         await self.rests()
 
@@ -237,18 +264,30 @@ class StandIn:
 
 @asynccontextmanager
 async def a_recovering_desk(
-    engine: Engine, clock: CaseClock, files: Path, *, with_real_chases: bool = False
+    engine: Engine, clock: CaseClock, files: Path, *, with_real_chases: bool = False, **replaced: Any
 ) -> AsyncIterator[RecoveringDesk]:
-    """Found the company and open its desk."""
+    """Found the company and open its desk; `replaced` swaps ports."""
     runbooks = RUNBOOKS if with_real_chases else [one for one in RUNBOOKS if one is not PaymentRetry] + [StandIn]
     with MonkeyPatch.context() as patched:
         patched.setattr("worker.RUNBOOKS", runbooks)
-        async with _open(engine, clock, files) as desk:
+        async with _open(engine, clock, files, replaced) as desk:
             yield desk
 
 
 @asynccontextmanager
-async def _open(engine: Engine, clock: CaseClock, files: Path) -> AsyncIterator[RecoveringDesk]:
-    async with opened(RecoveringDesk, engine, clock, files, now=now) as desk:
+async def _open(
+    engine: Engine, clock: CaseClock, files: Path, replaced: dict[str, Any]
+) -> AsyncIterator[RecoveringDesk]:
+    async with opened(RecoveringDesk, engine, clock, files, now=now, **replaced) as desk:
         desk.bank.now = now
         yield desk
+
+
+@asynccontextmanager
+async def redeployed(desk: RecoveringDesk, recovery: type) -> AsyncIterator[None]:
+    """The same desk after a deployment: its worker is gone, and another one is at work with this version of the runbook."""
+    runbooks = [one for one in RUNBOOKS if one not in (PaymentRetry, Delinquency)] + [StandIn, recovery]
+    with MonkeyPatch.context() as patched:
+        patched.setattr("worker.RUNBOOKS", runbooks)
+        async with working(desk.clock.client, desk.queue, desk.ports, rates=StripeRates(10_000)):
+            yield
