@@ -12,6 +12,8 @@ from starters.cli import app
 
 HERE = Path(__file__).parents[2]
 GUIDES = sorted([*HERE.glob("*.md"), *(HERE / "docs").rglob("*.md")])
+# Put together once: a hundred commands take as long as everything else here.
+COMMAND_LINE = typer.main.get_command(app)
 DECISIONS = [path for path in GUIDES if re.fullmatch(r"\d{4}-.*\.md", path.name)]
 
 
@@ -43,7 +45,7 @@ def commands_in(text: str) -> Iterator[list[str]]:
 
 def understood(words: list[str]) -> bool:
     """Whether the command line knows the command and each of its options."""
-    command = typer.main.get_command(app)
+    command = COMMAND_LINE
     for position, word in enumerate(words):
         subcommands = getattr(command, "commands", None)
         if subcommands is None:
