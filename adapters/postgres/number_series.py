@@ -11,6 +11,11 @@ _TAKE = text("""
 """)
 
 
+def number_in_sql(series: str, place: str) -> str:
+    """The expression that writes a number as `take_numbers` does: six digits, or as many as it takes."""
+    return f"{series} || '-' || lpad(cast({place} as text), greatest(6, length(cast({place} as text))), '0')"
+
+
 def take_numbers(connection: Connection, series: str, count: int) -> list[str]:
     """The next `count` numbers of a series, such as `INV-2026-000042`.
 

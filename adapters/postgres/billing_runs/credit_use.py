@@ -32,6 +32,11 @@ _WAITING = text("""
 _COLUMNS = {"credit_id": "text", "invoice_id": "text", "amount_minor": "int8", "applied_at": "timestamptz"}
 
 
+def tenants_in_credit(connection: Connection, shard: Shard) -> list[str]:
+    """Whose next document something waits for."""
+    return sorted({credit.tenant_id for credit in connection.execute(_WAITING, shard.model_dump())})
+
+
 def apply_credits(connection: Connection, shard: Shard, drafts: Sequence[Row[Any]], now: datetime) -> dict[str, int]:
     """Use up what waits for the drafts' tenants; answers the minor units applied by invoice id."""
     waiting = connection.execute(_WAITING, shard.model_dump()).all()

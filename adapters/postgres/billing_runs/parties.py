@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
-
 from sqlalchemy import Connection, text
 
 # billing.documents.Party, of a tenant and of a legal entity; jsonb writes equal content the same way.
@@ -32,42 +29,13 @@ def id_in_sql(party: str) -> str:
     return f"(select kept.party_id from parties as kept where kept.sha256 = {sha256_in_sql(party)})"  # noqa: S608
 
 
-_ADD_TENANTS = text(f"""
-    insert into parties (sha256, party)
-    select distinct on (sha256) sha256, party from (
-        select {sha256_in_sql(OF_TENANT)} as sha256, {OF_TENANT} as party
-        from tenants as tenant where tenant.tenant_id = any(:tenants) order by 1
-    ) as printed
-    on conflict (sha256) do nothing
-""")  # noqa: S608 - the expressions above
-
 _ADD_ENTITIES = text(f"""
     insert into parties (sha256, party)
-    select {sha256_in_sql(OF_ENTITY)}, {OF_ENTITY} from legal_entities as entity where entity.entity_id = any(:entities)
+    select {sha256_in_sql(OF_ENTITY)}, {OF_ENTITY} from legal_entities as entity
     on conflict (sha256) do nothing
 """)  # noqa: S608 - the expressions above
 
-_ENTITIES = text(f"""
-    select entity.entity_id, entity.number_prefix, {id_in_sql(OF_ENTITY)} as party_id
-    from legal_entities as entity where entity.entity_id = any(:entities)
-""")  # noqa: S608 - the expressions above
 
-
-class Issuer(NamedTuple):
-    """A legal entity as this moment's documents name it."""
-
-    number_prefix: str
-    party_id: int
-
-
-def add_tenants(connection: Connection, tenants: Iterable[str]) -> None:
-    """Keep the parties of these tenants; whoever asks in another statement finds them by their hash."""
-    connection.execute(_ADD_TENANTS, {"tenants": list(tenants)})
-
-
-def issuers(connection: Connection, entities: Iterable[str]) -> dict[str, Issuer]:
-    """The legal entities by id, their parties kept."""
-    wanted = {"entities": sorted(entities)}
-    connection.execute(_ADD_ENTITIES, wanted)
-    rows = connection.execute(_ENTITIES, wanted)
-    return {row.entity_id: Issuer(row.number_prefix, row.party_id) for row in rows}
+def add_entities(connection: Connection) -> None:
+    """Keep the parties of the legal entities; whoever asks in another statement finds them by their hash."""
+    connection.execute(_ADD_ENTITIES)

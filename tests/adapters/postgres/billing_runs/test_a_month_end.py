@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,7 +10,6 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
-from adapters.postgres.billing_runs.finalising import Document, effect_request
 from billing.contracts import FixedDiscount, PercentDiscount, RecurringFee, Terms
 from billing.corrections import sha256_of
 from billing.month_end import Outcome, Shard
@@ -76,15 +74,6 @@ def test_each_document_has_one_effect_with_the_hash_of_what_is_to_be_pushed(hous
         "currency": "USD",
     }
     assert effect["request_sha256"] == sha256_of(effect["request"])
-
-
-def test_a_request_written_by_hand_is_the_canonical_one() -> None:
-    document = Document("inv-2026-10-a-1", "a-1", "main", "KWD", -12_345, 7, 0)
-    told = {"invoice_id": "inv-2026-10-a-1", "number": "KW-2026-000042", "currency": "KWD"}
-
-    request = effect_request(document, "KW-2026-000042")
-
-    assert sha256_of(told | {"total_minor": -12_345, "due_minor": -12_345}) == _sha256(request)
 
 
 def test_documents_keep_the_names_and_addresses_of_their_day(house: House) -> None:
@@ -234,10 +223,6 @@ def test_a_tenant_whose_usage_outgrows_sixty_four_bits_is_billed_to_the_unit(hou
     house.billed()
 
     assert house.lines("acme") == [("usage", "Storage in GB", Decimal(10**16), 10**8)]
-
-
-def _sha256(request: bytes) -> str:
-    return sha256_of(json.loads(request))
 
 
 def _written(engine: Engine, url: str) -> Any:
