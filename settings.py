@@ -123,6 +123,11 @@ class Settings(BaseSettings):
     speed: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         1, description="divides every duration of the policy; for the sandbox only", examples=["10000"]
     )
+    recovery_speed: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        None,
+        description="divides the durations of payment recovery in place of `RUNBOOKS_SPEED`; for the sandbox only",
+        examples=["28800"],
+    )
     zone: str = Field(
         "UTC", description="the time zone in which months end and schedules run", examples=["Europe/Berlin"]
     )

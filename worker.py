@@ -159,11 +159,12 @@ def ports_over(
     *,
     documents: Path | None = None,
     speed: int = 1,
+    recovery_speed: int | None = None,
     zone: str = "UTC",
 ) -> Ports:
     """Every port over one database; `evidence` and `documents` (else a folder in the former) are where files are kept,
-    `speed` divides policy durations, months end in `zone`."""
-    policies = Policies(engine, speed, zone)
+    `speed` divides policy durations, `recovery_speed` those of payment recovery instead, months end in `zone`."""
+    policies = Policies(engine, speed, zone, recovery_speed=recovery_speed)
     effects, operators = Effects(engine, policies), OperatorBook(engine)
     files = DocumentFiles(documents or evidence / "documents")
     return Ports(
@@ -222,6 +223,7 @@ def ports_from(settings: Settings) -> Ports:
         vendors,
         documents=settings.documents,
         speed=settings.speed,
+        recovery_speed=settings.recovery_speed,
         zone=settings.zone,
     )
     return replace(ports, rollups=_rollups(settings, engine)) if settings.clickhouse_url else ports

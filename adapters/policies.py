@@ -17,11 +17,12 @@ from billing.tenants import Tenant
 
 
 class Policies:
-    """Satisfies `PolicyShelf`; `speed` divides every duration (1 in production), `zone` is where months end."""
+    """Satisfies `PolicyShelf`; `speed` divides every duration (1 in production), `recovery_speed` those of payment recovery
+    instead, `zone` is where months end."""
 
-    def __init__(self, engine: Engine, speed: int = 1, zone: str = "UTC") -> None:
+    def __init__(self, engine: Engine, speed: int = 1, zone: str = "UTC", *, recovery_speed: int | None = None) -> None:
         self._tenants = Tenants(engine)
-        self._speed = speed
+        self._speed, self._recovery_speed = speed, recovery_speed
         self._zone = zone
 
     def month_end(self) -> MonthEndPolicy:
@@ -45,9 +46,9 @@ class Policies:
         """Raises INVALID when the tenant's stored bundle breaks a policy rule."""
         bundle = self._tenants.own_policy(tenant.tenant_id) if tenant else None
         if tenant is None or bundle is None:
-            return STANDARD.accelerated(self._speed)
+            return STANDARD.accelerated(self._speed, recovery=self._recovery_speed)
         try:
-            return Policy.model_validate(bundle).accelerated(self._speed)
+            return Policy.model_validate(bundle).accelerated(self._speed, recovery=self._recovery_speed)
         except ValidationError as failure:
             first = failure.errors()[0]
             where = ".".join(str(part) for part in first["loc"])

@@ -35,6 +35,8 @@ class SandboxOptions:
 
     speed: int = 1
     """Divides every duration of the policy."""
+    recovery_speed: int | None = None
+    """Divides those of payment recovery instead, which takes weeks."""
     search_attributes: Mapping[str, str] = field(default_factory=dict)
     """Name to type, as Temporal's command line spells it: `{"Runbook": "Keyword", "DueAt": "Datetime"}`."""
 
@@ -87,6 +89,7 @@ class Sandbox:
             "RUNBOOKS_METRICS_PORT": str(self.metrics_port),
             "RUNBOOKS_PUBLIC_URL": f"http://{LOOPBACK}:{self.api_port}",
             "RUNBOOKS_SPEED": str(self.options.speed),
+            "RUNBOOKS_RECOVERY_SPEED": str(self.options.recovery_speed or self.options.speed),
         }
 
     def _kept_secret(self, name: str) -> str:

@@ -29,15 +29,25 @@ class Policy(BaseModel):
     payments: PaymentPolicy = PAYMENTS
     dunning: DunningPolicy = DUNNING
 
-    def accelerated(self, speed: int) -> Self:
+    def accelerated(self, speed: int, *, recovery: int | None = None) -> Self:
         """The same policy with every duration a case waits divided by `speed`; amounts and look-back windows stay.
 
-        For the sandbox: a five-day story plays in minutes and still runs the code and the limits of production.
+        For the sandbox: a five-day story plays in minutes and still runs the code and the limits of production. `recovery`
+        takes the place of `speed` for payments and dunning, which take weeks where other cases take days.
         """
-        if speed < 1:
-            raise ValueError(f"speed {speed} must be 1 or more")
-        if speed == 1:
-            return self
+        recovery = speed if recovery is None else recovery
+        for pace in (speed, recovery):
+            if pace < 1:
+                raise ValueError(f"speed {pace} must be 1 or more")
+        faster = self._faster_cases(speed) if speed > 1 else self
+        if recovery == 1:
+            return faster
+        version = faster.version if recovery == speed else f"{faster.version}, recovery ×{recovery}"
+        payments, dunning = faster.payments.accelerated(recovery), faster.dunning.accelerated(recovery)
+        return faster.model_copy(update={"version": version, "payments": payments, "dunning": dunning})
+
+    def _faster_cases(self, speed: int) -> Self:
+        """Everything but recovery."""
         return self.model_copy(
             update={
                 "version": f"{self.version}×{speed}",
@@ -50,8 +60,6 @@ class Policy(BaseModel):
                 ),
                 "approvals": self.approvals.accelerated(speed),
                 "provider": ProviderPolicy(look_up_after=_divided(self.provider.look_up_after, speed)),
-                "payments": self.payments.accelerated(speed),
-                "dunning": self.dunning.accelerated(speed),
             }
         )
 

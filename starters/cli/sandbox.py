@@ -15,9 +15,13 @@ Afresh = Annotated[
     Path | None, typer.Option("--data", help="Where everything is kept. A sandbox that is there is removed first.")
 ]
 Speed = Annotated[int, typer.Option("--speed", min=1, help="Divide every duration of the policy by this.")]
+RecoverySpeed = Annotated[
+    int | None,
+    typer.Option("--recovery-speed", min=1, help="Divide those of payment recovery by this instead: it takes weeks."),
+]
 
 
-def up(context: typer.Context, data: Data = None, speed: Speed = 1) -> None:
+def up(context: typer.Context, data: Data = None, speed: Speed = 1, recovery_speed: RecoverySpeed = None) -> None:
     """Start the whole stack on this machine and leave it up.
 
     Postgres, Temporal with its Web UI, a Stripe simulator, a mailbox, a worker and the HTTP API, with sample data. It
@@ -26,13 +30,14 @@ def up(context: typer.Context, data: Data = None, speed: Speed = 1) -> None:
     \b
     runbooks up
     runbooks up --speed 7200          a day passes in 12 seconds
+    runbooks up --recovery-speed 28800    a recovery of 21 days takes about a minute, everything else its time
     runbooks up --data elsewhere      a second sandbox beside the first
     """
     from sandbox.parts import SandboxOptions  # noqa: PLC0415 - production installs have no sandbox
     from sandbox.progress import Board  # noqa: PLC0415
     from sandbox.up import run_sandbox  # noqa: PLC0415
 
-    options = SandboxOptions(speed=speed, search_attributes=attributes.ALL)
+    options = SandboxOptions(speed=speed, recovery_speed=recovery_speed, search_attributes=attributes.ALL)
     chosen = data or session_of(context).settings.data
     raise typer.Exit(asyncio.run(run_sandbox(chosen, options, Board(Console()))))
 

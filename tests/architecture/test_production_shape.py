@@ -32,6 +32,7 @@ SET_ELSEWHERE = {
     "RUNBOOKS_TASK_QUEUE",  # the default
     "RUNBOOKS_STRIPE_API_BASE",  # a simulator's
     "RUNBOOKS_SPEED",  # the sandbox's
+    "RUNBOOKS_RECOVERY_SPEED",  # the sandbox's
     "RUNBOOKS_EVIDENCE_DIR",  # the image's
     "RUNBOOKS_DOCUMENTS_DIR",  # the image's
 }

@@ -130,8 +130,8 @@ def test_the_settings_that_a_person_exported_do_not_leak_into_the_sandbox(
     monkeypatch.setenv("RUNBOOKS_STRIPE_API_KEY", "sk_live_of_a_real_account")
     monkeypatch.setenv("LANG", "C.UTF-8")
 
-    environment = Sandbox(data, SandboxOptions(speed=1000)).python("worker.py").environment
+    environment = Sandbox(data, SandboxOptions(speed=1000, recovery_speed=5000)).python("worker.py").environment
 
     assert environment["RUNBOOKS_STRIPE_API_KEY"] == "sk_test_sandbox"
-    assert environment["RUNBOOKS_SPEED"] == "1000"
+    assert (environment["RUNBOOKS_SPEED"], environment["RUNBOOKS_RECOVERY_SPEED"]) == ("1000", "5000")
     assert environment["LANG"] == "C.UTF-8"

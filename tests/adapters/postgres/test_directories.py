@@ -126,6 +126,8 @@ def test_an_operator_is_added_once_and_only_known_ones_leave(company: Company) -
 def test_a_tenant_without_a_bundle_has_the_standard_policy_at_the_configured_speed(company: Company) -> None:
     assert company.policies.in_force(ACME) == STANDARD
     assert Policies(company.engine, speed=60).in_force(None) == STANDARD.accelerated(60)
+    own_pace = Policies(company.engine, speed=60, recovery_speed=600).in_force(None)
+    assert own_pace == STANDARD.accelerated(60, recovery=600)
 
 
 def test_a_tenants_own_bundle_is_in_force_for_it_alone(company: Company) -> None:

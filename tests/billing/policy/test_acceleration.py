@@ -40,13 +40,40 @@ def test_business_days_become_the_calendar_days_they_usually_span() -> None:
 
 def test_an_accelerated_policy_says_so_in_its_version() -> None:
     assert STANDARD.accelerated(60).version == f"{STANDARD.version}×60"
-    assert STANDARD.accelerated(1) is STANDARD
+
+
+def test_recovery_may_have_a_pace_of_its_own_and_then_everything_in_it_has_that_one() -> None:
+    both = STANDARD.accelerated(60, recovery=28_800)
+
+    assert (both.payments, both.dunning) == (
+        STANDARD.payments.accelerated(28_800),
+        STANDARD.dunning.accelerated(28_800),
+    )
+    assert both.dunning.tiers[Tier.PRO].grace == 7 * timedelta(seconds=3)
+    assert (both.dunning.contact.within, both.dunning.contact.apart) == (timedelta(seconds=21), timedelta(seconds=6))
+    unlike = {"version", "payments", "dunning"}
+    assert both.model_dump(exclude=unlike) == STANDARD.accelerated(60).model_dump(exclude=unlike)
+    assert both.version == f"{STANDARD.version}×60, recovery ×28800"
+
+
+@pytest.mark.parametrize(("speed", "recovery"), [(1, None), (1, 1)])
+def test_production_has_the_very_policy(speed: int, recovery: int | None) -> None:
+    assert STANDARD.accelerated(speed, recovery=recovery) is STANDARD
+
+
+def test_recovery_alone_may_be_faster_or_slower_than_the_rest() -> None:
+    faster, slower = STANDARD.accelerated(1, recovery=60), STANDARD.accelerated(60, recovery=1)
+
+    assert (faster.sla, faster.dunning) == (STANDARD.sla, STANDARD.dunning.accelerated(60))
+    assert (slower.payments, slower.dunning) == (STANDARD.payments, STANDARD.dunning)
 
 
 @pytest.mark.parametrize("speed", [0, -1])
 def test_time_cannot_be_stopped_or_turned_back(speed: int) -> None:
     with pytest.raises(ValueError, match=f"speed {speed} must be 1 or more"):
         STANDARD.accelerated(speed)
+    with pytest.raises(ValueError, match=f"speed {speed} must be 1 or more"):
+        STANDARD.accelerated(60, recovery=speed)
 
 
 @given(st.integers(min_value=2, max_value=100_000), st.sampled_from(Tier))
