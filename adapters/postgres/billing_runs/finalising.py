@@ -39,6 +39,10 @@ _REQUEST = """
     || '","number":"' || number || '","total_minor":' || total_minor || '}'
 """
 
+_NUMBER = number_in_sql(
+    "series", "taken.last - wanted.count + row_number() over (partition by series order by known.tenant_id)"
+)
+
 # Everything at once: who is named on the documents, which numbers they get, what makes them so, and the effects. A document
 # finds its row by `ctid`, the quickest way there is. A draft that somebody changed meanwhile has moved: it is left out, and
 # missed by the count. So is a party that another shard adds at the same moment.
@@ -69,11 +73,7 @@ _ISSUE = text(f"""
         select known.place, issuer.party_id as billed_by, coalesce(known.party_id, added.party_id) as billed_to,
             coalesce(used.minor, 0) as applied_minor,
             case when known.total_minor > coalesce(used.minor, 0) then :open else :paid end as status,
-            {
-    number_in_sql(
-        "series", "taken.last - wanted.count + row_number() over (partition by series order by known.tenant_id)"
-    )
-} as number
+            {_NUMBER} as number
         from known join issuer on issuer.entity_id = known.legal_entity_id
         join wanted using (series) join taken using (series)
         left join added using (sha256)
