@@ -107,11 +107,12 @@ class ServiceBlocked(_Payload):
 
 
 class ServiceSuspended(_Payload):
-    """The account is suspended; its data is kept until `delete_at`."""
+    """The account is suspended; its data is kept until `delete_at`, and so many days before we write again."""
 
     template: Literal["service_suspended"] = "service_suspended"
     owed: Owed
     delete_at: AwareDatetime
+    notice_days: tuple[int, ...]
 
 
 class ServiceRestored(_Payload):

@@ -94,9 +94,9 @@ def blocked(owed: Owed, suspended_at: datetime, later: Sequence[Coming] = ()) ->
     return ServiceBlocked(owed=owed, later=(Coming(step=NextStep.SUSPENDED, at=suspended_at), *later))
 
 
-def suspended(owed: Owed, delete_at: datetime) -> ServiceSuspended:
-    """Suspended now; the data is kept until `delete_at`."""
-    return ServiceSuspended(owed=owed, delete_at=delete_at)
+def suspended(owed: Owed, delete_at: datetime, notice_days: Sequence[int]) -> ServiceSuspended:
+    """Suspended now; the data is kept until `delete_at`, of which is written `notice_days` before, as the policy counts."""
+    return ServiceSuspended(owed=owed, delete_at=delete_at, notice_days=tuple(notice_days))
 
 
 def restored(tenant_id: str, why: RestoredBecause) -> ServiceRestored:

@@ -1,7 +1,6 @@
 """What a step of the ladder says and does: its letter, its limit, and its sentence in the story. Facts only."""
 
 from datetime import datetime
-from decimal import Decimal
 
 from billing import recovery_letters as letters
 from billing.access import Cause, RestrictionOrder, service_in_words
@@ -12,7 +11,7 @@ from billing.ladder import ahead, performed, restriction_of
 from billing.payments import Receivable
 from billing.policy.dunning import DunningPolicy
 from billing.recovery import Ending
-from billing.recovery_emails import AccountManagerTask, ServiceBlocked, ServiceLimited, ServiceSuspended
+from billing.recovery_emails import AccountManagerTask, ServiceBlocked, ServiceLimited
 from billing.recovery_letters import Coming, NextStep, Owed, OwedInvoice, RestoredBecause
 from billing.rungs import Rung
 from billing.tenants import Tenant
@@ -77,7 +76,7 @@ def letter_of(
             first, *others = later or (Coming(step=NextStep.LIMITED, at=now, share=policy.limited_share),)
             return letters.final_warning(owed, first.at, first.share, others)
         case ActionKind.ENTER_RUNG:
-            return _reduced(action.rung, owed, policy.limited_share, later)
+            return _reduced(action.rung, owed, policy, later)
         case ActionKind.DELETION_NOTICE:
             deleted = next((one.at for one in later if one.step is NextStep.DELETED), now)
             return letters.deletion_notice(owed, action.number, deleted)
@@ -164,14 +163,15 @@ def settled_as(receivables: tuple[Receivable, ...], once_owed: frozenset[str]) -
     return _SETTLED[InvoiceStatus.VOID]
 
 
-def _reduced(rung: Rung | None, owed: Owed, share: Decimal, later: tuple[Coming, ...]) -> Payload | None:
+def _reduced(rung: Rung | None, owed: Owed, policy: DunningPolicy, later: tuple[Coming, ...]) -> Payload | None:
     match rung:
         case Rung.RATE_LIMITED:
-            return ServiceLimited(owed=owed, percent=share * 100, later=later)
+            return ServiceLimited(owed=owed, percent=policy.limited_share * 100, later=later)
         case Rung.BLOCKED:
             return ServiceBlocked(owed=owed, later=later)
         case Rung.SUSPENDED if later:
-            return ServiceSuspended(owed=owed, delete_at=later[-1].at)
+            notices = [policy.days(notice) for notice in policy.deletion_notices]
+            return letters.suspended(owed, later[-1].at, notices)
         case _:
             return None
 

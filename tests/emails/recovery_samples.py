@@ -65,8 +65,8 @@ def _under_limits(one: Owed, several: Owed) -> dict[str, Payload]:
         "service_limited.several": letters.limited(several, _TENTH, _BLOCKED.at),
         "service_blocked": letters.blocked(one, _SUSPENDED.at, (_DELETED,)),
         "service_blocked.several": letters.blocked(several, _SUSPENDED.at),
-        "service_suspended": letters.suspended(one, _DELETED.at),
-        "service_suspended.several": letters.suspended(several, _DELETED.at),
+        "service_suspended": letters.suspended(one, _DELETED.at, (30, 7)),
+        "service_suspended.several": letters.suspended(several, _DELETED.at, (30, 7)),
         "deletion_notice": letters.deletion_notice(one, 30, _DELETED.at),
         "deletion_notice.last": letters.deletion_notice(several, 7, _DELETED.at),
     }
