@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from billing.contracts import FixedDiscount, PercentDiscount
 from billing.invoices import LineKind
@@ -13,8 +13,7 @@ from billing.money import half_up, split_minor
 Charge = tuple[str | None, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Reduction:
+class Reduction(NamedTuple):
     """One discount: `amount_minor` (never above zero) off `base_minor`; `rate` is its share of one, None if fixed."""
 
     kind: LineKind
@@ -32,7 +31,8 @@ def reductions(
     taken = []
     for place, discount in enumerate(percentages):
         # Only a later discount on meters asks how much of each charge is left.
-        shares_matter = any(later.meters for later in percentages[place + 1 :])
+        later = percentages[place + 1 :]
+        shares_matter = bool(later) and any(one.meters for one in later)
         taken.append(_percentage(discount, charges, left, shares_matter=shares_matter))
     rest = sum(left)
     for one in fixed:
@@ -54,11 +54,12 @@ def _percentage(
     places: Sequence[int] = range(len(left))
     if discount.meters:
         places = [place for place, (meter, _) in enumerate(charges) if meter in discount.meters]
-    base = sum(left[place] for place in places)
-    off = half_up(base * discount.percent / 100) if base > 0 else 0
+    base = sum([left[place] for place in places])
+    rate = discount.percent / 100
+    off = half_up(base * rate) if base > 0 else 0
     if off and shares_matter:
         for place, share in zip(places, split_minor(off, [max(left[place], 0) for place in places]), strict=True):
             left[place] -= share
     elif off:
         left[places[0]] -= off
-    return Reduction(LineKind.DISCOUNT, discount.name, -off, base, discount.percent / 100)
+    return Reduction(LineKind.DISCOUNT, discount.name, -off, base, rate)

@@ -80,7 +80,7 @@ def bill(
     customers. Where no contract holds any more, late usage is billed under its own terms. Raises UnbillableError.
     """
     terms = _in_force_at_the_end(covered, usage, advance_billed or {}, late)
-    currencies = {terms.currency, *(segment.terms.currency for segment in (*covered, *following))}
+    currencies = {segment.terms.currency for segment in (*covered, *following)} | {terms.currency}
     if len(currencies) > 1:
         raise UnbillableError(f"contracts of the period are in {' and '.join(sorted(currencies))}: bill one by hand")
     names = labels or {}
