@@ -1,9 +1,7 @@
 """The month end: October for everybody who was not billed yet, stopped by wrong roll-ups, reviewed, repaired and re-run."""
 
 import asyncio
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import psycopg
 
@@ -31,7 +29,7 @@ async def a_month_end(stage: Stage) -> Told:
     """Four people are needed: for the roll-ups, for a plan that grew, for a missing address, and to begin with."""
     await _begin(stage)
     await _until(stage, "the wrong roll-ups", lambda run: run.needs_human)
-    await _typed(stage, *_REBUILD)
+    await stage.typed(*_REBUILD)
     await stage.operator("engineering-1", f"{_CASE}/try-again", reason="the roll-ups of New York are made anew")
     review = await _until(stage, "a review", lambda run: run.approval is not None)
     assert review.approval is not None  # noqa: S101 - it was just seen
@@ -39,7 +37,7 @@ async def a_month_end(stage: Stage) -> Told:
     await stage.operator("finance-1", approve, reason="the larger plan is what was signed")
     first = await _ended(stage)
     expect(first.ending, Ending.CLOSED_WITH_LEFTOVERS, "the ending of the first run")
-    await _typed(stage, *_ADDRESS)
+    await stage.typed(*_ADDRESS)
     await _begin(stage, only_parked=True)
     second = await _ended(stage)
     expect(second.ending, Ending.CLOSED, "the ending of the second run")
@@ -58,20 +56,6 @@ async def _begin(stage: Stage, *, only_parked: bool = False) -> None:
             return
         await asyncio.sleep(1)
     raise StoryError(f"the month end did not begin: {answer}")
-
-
-async def _typed(stage: Stage, *words: str) -> None:
-    """A command as an operator types it."""
-    command = await asyncio.create_subprocess_exec(
-        Path(sys.executable).with_name("runbooks"),
-        "--data",
-        stage.sandbox.data,
-        *words,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await command.communicate()
-    expect(command.returncode, 0, f"`runbooks {' '.join(words)}`, which said {said.decode()!r}")
 
 
 async def _ended(stage: Stage) -> RunStory:

@@ -19,6 +19,7 @@ from sandbox.demo.corrected import a_corrected_invoice
 from sandbox.demo.crash import the_worker_dies
 from sandbox.demo.month_end import a_month_end
 from sandbox.demo.reconciled import an_invoice_twice_at_stripe
+from sandbox.demo.recovery import DAY_TAKES, RECOVERIES, RECOVERY_SPEED
 from sandbox.demo.stage import Stage, StoryError, Told
 from sandbox.demo.stories import STORIES
 from sandbox.parts import Sandbox, SandboxOptions
@@ -31,10 +32,12 @@ from workflows.blocks import attributes
 
 Play = Callable[[Stage], Awaitable[Told]]
 
-# Everything that is played at once; the crash comes after it, alone.
+# What is played at once. The recoveries come after it, at a pace that a busy machine would not keep; then the crash, alone.
 TOGETHER = (*STORIES, a_month_end, a_corrected_invoice, an_invoice_twice_at_stripe)
 # Wider lines are harder to read, however wide the window is.
 WIDEST = 100
+# Longer than that is told in days.
+_HOURS_TOLD = 72
 
 
 async def play(data: Path, *, speed: int, stay: bool) -> int:
@@ -45,7 +48,7 @@ async def play(data: Path, *, speed: int, stay: bool) -> int:
     console = Console()
     board = Board(console)
     _start_afresh(data)
-    options = SandboxOptions(speed=speed, search_attributes=attributes.ALL)
+    options = SandboxOptions(speed=speed, recovery_speed=RECOVERY_SPEED, search_attributes=attributes.ALL)
 
     async def programme(sandbox: Sandbox) -> int:
         return await _Programme(board, sandbox, speed).run(stay=stay)
@@ -77,6 +80,7 @@ class _Programme:
                 f"the hours that it would take under the policy: this stack runs {self._speed:,} times faster."
             )
             await asyncio.gather(*(self._tell(story(stage)) for story in TOGETHER))
+            await self._recover(stage)
             successor = await self._crash(stage)
             self._sum_up()
             if stay:
@@ -97,6 +101,14 @@ class _Programme:
             return
         self._told.append(told)
         self._show(told)
+
+    async def _recover(self, stage: Stage) -> None:
+        self._say(
+            f"The cards of {len(RECOVERIES)} customers are declined. Recovering what they owe takes weeks, so that part of "
+            f"the policy is {RECOVERY_SPEED:,} times faster here: a day takes {DAY_TAKES.total_seconds():.0f} seconds, "
+            "and three weeks about a minute. Days count from the declined charge."
+        )
+        await asyncio.gather(*(self._tell(story(stage)) for story in RECOVERIES))
 
     async def _crash(self, stage: Stage) -> Process | None:
         successor: list[Process] = []
@@ -120,8 +132,9 @@ class _Programme:
         self._print()
         self._print(Text(told.title, style="bold"))
         self._print(Text(f"{story.case_id}, {told.about}", style="dim"))
-        began = story.timeline[0].at
-        stamps = [_in_policy_time((line.at - began) * self._speed) for line in story.timeline]
+        began = told.since or story.timeline[0].at
+        speed = told.speed or self._speed
+        stamps = [_in_policy_time((line.at - began) * speed) for line in story.timeline]
         margin = max(map(len, stamps))
         for stamp, line in zip(stamps, story.timeline, strict=True):
             first, *more = wrap(line.text, self._width - margin - 4)
@@ -133,7 +146,9 @@ class _Programme:
 
     def _sum_up(self) -> None:
         self._print()
-        self._print(Text(f"{len(self._told)} of {len(TOGETHER) + 1} stories ended as told", style="bold"))
+        self._print(
+            Text(f"{len(self._told)} of {len(TOGETHER) + len(RECOVERIES) + 1} stories ended as told", style="bold")
+        )
         wide = max((len(told.story.case_id) for told in self._told), default=0)
         heads = f"    {'case':<{wide}} {'about':<13} {'ended':<18} {'disputed':>12} {'credited':>12}"
         self._print(Text(heads, style="dim"))
@@ -151,7 +166,9 @@ class _Programme:
 
     async def _stay(self) -> None:
         self._say("Everything stays up until Ctrl-C. In another terminal:")
-        self._print(f"  {_typed(Path(sys.argv[0]))} --data {_typed(self._sandbox.data)} case list --all")
+        runbooks = f"  {_typed(Path(sys.argv[0]))} --data {_typed(self._sandbox.data)}"
+        self._print(f"{runbooks} case list --all")
+        self._print(f"{runbooks} delinquency list --all")
         self._board.addresses(json.loads((self._sandbox.data / RECORD).read_text())["addresses"])
         await asyncio.Event().wait()
 
@@ -177,4 +194,6 @@ def _typed(path: Path) -> str:
 
 def _in_policy_time(elapsed: timedelta) -> str:
     hours = elapsed / timedelta(hours=1)
+    if hours >= _HOURS_TOLD:
+        return f"{hours / 24:.1f} d"
     return f"{hours:.0f} h" if hours >= 1 else f"{hours * 60:.0f} min"

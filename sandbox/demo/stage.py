@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +16,9 @@ from billing.cases import CaseStory, Ending
 from billing.invoice_corrections import CorrectionStory
 from billing.month_end import RunStory
 from billing.reconciling import ReconciliationStory
+from billing.recovery import Ending as RecoveryEnding
+from billing.recovery import RecoveryStory
+from billing.rungs import Rung
 from console.signatures import sign
 from sandbox.parts import Sandbox
 
@@ -22,7 +26,7 @@ from sandbox.parts import Sandbox
 PATIENCE_SECONDS = 120.0
 LOOK_EVERY_SECONDS = 0.2
 
-AnyStory = TypeVar("AnyStory", CaseStory, RunStory, CorrectionStory, ReconciliationStory)
+AnyStory = TypeVar("AnyStory", CaseStory, RunStory, CorrectionStory, ReconciliationStory, RecoveryStory)
 
 
 class StoryError(Exception):
@@ -61,6 +65,20 @@ class Stage:
         if answer.is_server_error:
             raise StoryError(f"{name} got {answer.status_code} from {path}: {answer.text}")
         return dict(answer.json())
+
+    async def typed(self, *words: str) -> str:
+        """What a command answers that an operator types; raises StoryError when it refuses."""
+        command = await asyncio.create_subprocess_exec(
+            Path(sys.executable).with_name("runbooks"),
+            "--data",
+            self.sandbox.data,
+            *words,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await command.communicate()
+        expect(command.returncode, 0, f"`runbooks {' '.join(words)}`, which said {said.decode()!r}")
+        return said.decode()
 
     async def story(self, case_id: str) -> CaseStory:
         """The case as the API shows it to an operator; raises httpx.HTTPError when it shows none."""
@@ -106,7 +124,9 @@ class Stage:
                         return story
                     await asyncio.sleep(LOOK_EVERY_SECONDS)
         except TimeoutError:
-            where = f"{story.stage}: {story.next_step}" if story else "no answer"
+            where = "no answer"
+            if story is not None:
+                where = f"{story.rung if isinstance(story, RecoveryStory) else story.stage}: {story.next_step}"
             raise StoryError(f"{case_id} did not come to {what}; it is at {where}") from None
 
     async def ends(self, case_id: str) -> CaseStory:
@@ -134,17 +154,24 @@ def expect(found: object, wanted: object, what: str) -> None:
 
 @dataclass(frozen=True)
 class Told:
-    """A story that was played to its end: what it is about, how it ended, and what was checked besides."""
+    """A story that was played to its end: what it is about, how it ended or where it stands, and what was checked besides.
+
+    `speed` is how many times faster than the policy it went, if not as fast as the others, and `since` what its days count
+    from, if not from its first line.
+    """
 
     title: str
-    story: CaseStory | RunStory | CorrectionStory | ReconciliationStory
-    ending: Ending | month_end.Ending | invoice_corrections.Ending | reconciling.Ending
+    story: CaseStory | RunStory | CorrectionStory | ReconciliationStory | RecoveryStory
+    ending: Ending | month_end.Ending | invoice_corrections.Ending | reconciling.Ending | RecoveryEnding | Rung
     checked: tuple[str, ...] = ()
+    speed: int | None = None
+    since: datetime | None = None
 
     @property
     def about(self) -> str:
         """Whom the case is about, or which month."""
-        return self.story.tenant_id if isinstance(self.story, CaseStory | CorrectionStory) else self.story.period
+        with_tenant = CaseStory | CorrectionStory | RecoveryStory
+        return self.story.tenant_id if isinstance(self.story, with_tenant) else self.story.period
 
     @property
     def money(self) -> tuple[str, str]:

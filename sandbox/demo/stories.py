@@ -1,4 +1,4 @@
-"""Five of the demo's six stories, each from a ticket to its ending; the sixth, the crash, has a file of its own."""
+"""Five of the demo's six disputes, each from a ticket to its ending; the sixth, the crash, has a file of its own."""
 
 import asyncio
 
