@@ -31,7 +31,7 @@ from activities.ports import EffectLedger, PolicyShelf, ProviderAnswer, TenantDi
 from billing.corrections import sha256_of
 from billing.effects import Effect, EffectIntent, EffectKind, EffectState
 from billing.failures import BillingFailure, FailureCode
-from billing.holds import HeldEffect, Hold
+from billing.holds import STOP_CHARGES, Hold
 from billing.invoices import InvoiceStatus
 from billing.payment_collection import DuePage
 from billing.payments import (
@@ -246,7 +246,7 @@ class Payments:
         return objection(self._kept(invoice, reading), self._hold_on(invoice.tenant_id))
 
     def _hold_on(self, tenant_id: str) -> Hold | None:
-        held = self.holds.in_force(HeldEffect.CHARGING)
+        held = (one for effect in STOP_CHARGES for one in self.holds.in_force(effect))
         return next((one for one in held if one.for_everybody or one.tenant_id == tenant_id), None)
 
     def _refreshed(self, invoice: CollectibleInvoice) -> Receivable:

@@ -21,6 +21,9 @@ class HeldEffect(StrEnum):
     DELETION = "deletion"
 
 
+# Holds on these keep anybody from being charged: a charge is a write to the customer's account at the provider.
+STOP_CHARGES = (HeldEffect.CHARGING, HeldEffect.WRITES)
+
 # Who may place and release holds: they stop money, so agents ask one of these.
 MAY_HOLD = frozenset({Role.LEAD, Role.ENGINEERING, Role.FINANCE, Role.VP})
 

@@ -13,7 +13,7 @@ from billing.calendars import BusinessCalendar
 from billing.cases import OperatorId, PendingApproval, Reason, StoryLine
 from billing.corrections import sha256_of
 from billing.delinquency import Standing
-from billing.holds import HeldEffect
+from billing.holds import STOP_CHARGES, HeldEffect
 from billing.invoice_corrections import InvoiceName
 from billing.money import Money
 from billing.payments import CardUpdated, RetryPhase
@@ -31,9 +31,8 @@ HEARD, HOLDS_CHANGED, STORY = "heard", "holds_changed", "story"
 # Who may promise, extend, exempt and restore; beyond their authority another person approves it.
 MAY_ARRANGE = (Role.AGENT, Role.LEAD, Role.FINANCE, Role.VP, Role.ACCOUNT_MANAGER)
 
-
 # Holds on these stop the chase and its clocks: nobody is dunned who cannot pay, or whose service may not be touched.
-PAUSING = (HeldEffect.CHARGING, HeldEffect.SUSPENSION, HeldEffect.WRITES)
+PAUSING = (*STOP_CHARGES, HeldEffect.SUSPENSION)
 
 
 class Ending(StrEnum):

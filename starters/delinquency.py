@@ -85,7 +85,8 @@ async def try_again(
 
 async def holds_changed(client: Client, hold: Hold) -> None:
     """Tell the case of a tenant whose hold was placed or released. Cases look by themselves too, so one that is not there
-    or cannot be told is no failure; under a hold for everybody they look within the hour."""
+    or cannot be told is no failure. Of a hold for everybody none is told: each looks before it takes a step, and once it has
+    seen the hold every hour."""
     if hold.tenant_id is None or hold.effect not in PAUSING:
         return
     case = case_of(hold.tenant_id)

@@ -19,7 +19,7 @@ from billing.access import Restriction
 from billing.calendars import BusinessCalendar
 from billing.delinquency import Standing, debts_of
 from billing.failures import BillingFailure
-from billing.holds import HeldEffect, Hold
+from billing.holds import STOP_CHARGES, HeldEffect, Hold
 from billing.invoices import InvoiceStatus
 from billing.ladder_moves import changed_tier, exempted, extended, promised, restored
 from billing.money import Money
@@ -35,7 +35,7 @@ from tests.fakes.receivables import FakeReceivables
 from tests.safety.recovering import Board, PlayedCase, WatchedBank, as_any
 
 TENANT = "acme"
-HELD = (HeldEffect.CHARGING, HeldEffect.SUSPENSION)
+HELD = (*STOP_CHARGES, HeldEffect.SUSPENSION)
 DAY = timedelta(days=1)
 BEGINNING = datetime(2026, 2, 2, 7, 30, tzinfo=UTC)
 LEAST = STANDARD.payments.least_charge["USD"]
@@ -313,7 +313,7 @@ class Recovery(RuleBasedStateMachine):
         self.now = to
 
     def _may_charge(self, invoice_id: str) -> bool:
-        return HeldEffect.CHARGING not in self.board.held and invoice_id not in self.book.disputed
+        return not self.board.held.keys() & set(STOP_CHARGES) and invoice_id not in self.book.disputed
 
     def _any_invoice(self, data: st.DataObject) -> Billed:
         return self.bank.billed[data.draw(st.sampled_from(sorted(self.bank.billed)))]

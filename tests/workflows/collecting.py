@@ -88,11 +88,11 @@ class HoldBoard:
     def in_force(self, effect: HeldEffect | None = None) -> tuple[Hold, ...]:
         return tuple(hold for hold in self.held if effect in (None, hold.effect))
 
-    def stops_charging(self, tenant_id: str | None = None) -> None:
+    def stops_charging(self, tenant_id: str | None = None, effect: HeldEffect = HeldEffect.CHARGING) -> None:
         self.held.append(
             Hold(
                 hold_id="hold-1",
-                effect=HeldEffect.CHARGING,
+                effect=effect,
                 tenant_id=tenant_id,
                 reason="the bank statement is checked",
                 placed_by="finance-1",

@@ -16,6 +16,7 @@ from adapters.policies import Policies
 from adapters.postgres.effects import Effects
 from adapters.postgres.receivables import PostgresReceivables
 from billing.failures import BillingFailure
+from billing.holds import STOP_CHARGES
 from billing.money import Money
 from billing.payments import AttemptOrder, AttemptResult, Origin, Outcome, RefreshOrder
 from billing.policy.standard import STANDARD
@@ -36,7 +37,7 @@ class _Quiet:
     """The standard policy for everybody, and no holds."""
 
     def in_force(self, about: Any = None) -> Any:
-        return () if about == "charging" else STANDARD
+        return () if about in STOP_CHARGES else STANDARD
 
     def find(self, tenant_id: str) -> None:
         return None

@@ -9,6 +9,7 @@ from typing import Any
 from activities.payment_ports import Collector
 from activities.payments import Payments
 from adapters.stripe.payments import StripeCollector
+from billing.holds import STOP_CHARGES
 from billing.invoices import InvoiceStatus
 from billing.money import Money
 from billing.payments import AttemptOrder, AttemptResult, Origin, Receivable, RefreshOrder
@@ -29,7 +30,7 @@ class _Nothing:
     """The standard policy for everybody, and no holds."""
 
     def in_force(self, about: Any = None) -> Any:
-        return () if about == "charging" else STANDARD
+        return () if about in STOP_CHARGES else STANDARD
 
     def find(self, tenant_id: str) -> None:
         return None
