@@ -94,9 +94,9 @@ class ContactPolicy(BaseModel):
 
 
 class ArrangementPolicy(BaseModel):
-    """How far operators may go, in days. `extension` and `exemption` are what each role may grant in all, in one case;
-    more needs the approval of somebody who may. A promise is at most `promise_within` days away, and a case has at most
-    `promises` of them.
+    """How far operators may go, in days of one case in all. `extension` is what each role may grant alone; more needs the
+    approval of somebody who may. `exemption` is what each may approve, since nobody grants one alone. A promise is at most
+    `promise_within` days away, and a case has at most `promises` of them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -233,7 +233,7 @@ DUNNING = DunningPolicy(
     ),
     arrangements=ArrangementPolicy(
         extension={Role.AGENT: 3, Role.ACCOUNT_MANAGER: 7, Role.LEAD: 7, Role.FINANCE: 14, Role.VP: 30},
-        exemption={Role.LEAD: 14, Role.FINANCE: 30, Role.VP: 90},
+        exemption={Role.LEAD: 14, Role.VP: 90},
         promise_within=14,
         promises=2,
     ),

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
+from billing.authority import LADDER, Role
 from billing.policy.bundle import Policy
 from billing.policy.dunning import DUNNING, TierDunning
 from billing.policy.payments import PAYMENTS
@@ -84,6 +85,12 @@ def test_the_numbers_are_those_of_the_runbook() -> None:
     assert (DUNNING.warn_before, DUNNING.limited_share) == (7 * DAY, Decimal("0.10"))
     assert (DUNNING.block_after, DUNNING.suspend_after, DUNNING.kept_for) == (3 * DAY, 7 * DAY, 90 * DAY)
     assert DUNNING.retried_for == PAYMENTS.charge_after[-1] == 48 * HOUR
+
+
+def test_every_role_with_days_of_exemption_is_one_that_is_asked_to_approve_them() -> None:
+    asked = {role for role in LADDER if role is not Role.AGENT}
+
+    assert set(DUNNING.arrangements.exemption) == asked
 
 
 def test_a_bundle_that_was_pinned_before_dunning_reads_the_one_in_force() -> None:
