@@ -1,13 +1,17 @@
 """`runbooks delinquency ...`: who owes, how each recovery stands, and what is agreed on with a debtor."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
 
 from billing.arrangements import Arrangement
+from billing.authority import Role
 from billing.month_end import Instruction
+from billing.policy.dunning import DUNNING
 from billing.recovery import ArrangementOrder
 from starters import delinquency
 from starters.cli.delinquency_view import show_case, show_list
@@ -16,13 +20,24 @@ from starters.cli.options import As, Json, Reason, Token, session_of
 from starters.cli.terminal import say, show_json
 from starters.permissions import Deed
 
-app = typer.Typer(help="Look at recoveries of unpaid invoices, and agree on something.", no_args_is_help=True)
+app = typer.Typer(
+    help="Recover unpaid invoices: where a case stands, more time, payments made elsewhere.", no_args_is_help=True
+)
 
-Tenant = Annotated[str, typer.Argument(metavar="TENANT", help="The customer's id, such as acme.")]
-Until = Annotated[
-    datetime,
-    typer.Argument(metavar="DAY", formats=["%Y-%m-%d"], help="The last day where the customer is: 2026-12-04."),
-]
+_ARRANGED = DUNNING.arrangements
+
+Tenant = Annotated[str, typer.Argument(metavar="CUSTOMER", help="As `runbooks customer list` names it, such as acme.")]
+_LAST_DAY = "Last day, in the customer's time zone, such as 2026-12-04"
+
+
+def _day(words: str) -> Any:
+    return typer.Argument(metavar="DAY", formats=["%Y-%m-%d"], help=words)
+
+
+def _alone(authority: Mapping[Role, int]) -> str:
+    """How many days each role may give alone, the fewest first."""
+    return ", ".join(f"{role.replace('_', ' ')} {days}" for role, days in sorted(authority.items(), key=itemgetter(1)))
+
 
 # What the fields of an order are typed as.
 _TYPED_AS = {"until": "DAY", "days": "DAYS", "invoice": "INVOICE", "amount": "AMOUNT", "reason": "--reason"}
@@ -61,7 +76,14 @@ def show(context: typer.Context, tenant: Tenant, as_json: Json = False) -> None:
 
 @app.command()
 def promise(
-    context: typer.Context, tenant: Tenant, until: Until, reason: Reason, token: Token = None, name: As = None
+    context: typer.Context,
+    tenant: Tenant,
+    until: Annotated[
+        datetime, _day(f"{_LAST_DAY}; at most {_ARRANGED.promise_within} days away, {_ARRANGED.promises} in a case.")
+    ],
+    reason: Reason,
+    token: Token = None,
+    name: As = None,
 ) -> None:
     """Note that the customer pays by the end of a day; the ladder waits for it.
 
@@ -75,7 +97,15 @@ def promise(
 def extend(
     context: typer.Context,
     tenant: Tenant,
-    days: Annotated[int, typer.Argument(metavar="DAYS", min=1, max=366, help="How many days more of grace.")],
+    days: Annotated[
+        int,
+        typer.Argument(
+            metavar="DAYS",
+            min=1,
+            max=366,
+            help=f"How many days more of grace. Alone, in a case together: {_alone(_ARRANGED.extension)}.",
+        ),
+    ],
     reason: Reason,
     token: Token = None,
     name: As = None,
@@ -90,7 +120,12 @@ def extend(
 
 @app.command()
 def exempt(
-    context: typer.Context, tenant: Tenant, until: Until, reason: Reason, token: Token = None, name: As = None
+    context: typer.Context,
+    tenant: Tenant,
+    until: Annotated[datetime, _day(f"{_LAST_DAY}.")],
+    reason: Reason,
+    token: Token = None,
+    name: As = None,
 ) -> None:
     """Leave a customer alone, with full service, until the end of a day; a second person approves it.
 
@@ -125,9 +160,10 @@ def paid(
 
 @app.command()
 def restore(context: typer.Context, tenant: Tenant, reason: Reason, token: Token = None, name: As = None) -> None:
-    """Read the debts at the provider now, and give the service back.
+    """Give the service back; with a debt left, back to grace.
 
-    Nothing owed: the case ends. Else the customer is back in grace; who may not do that alone has it approved.
+    The debts are read at the provider now. Nothing owed: the case ends. Who may not give service back without a payment has
+    it approved.
 
     \b
     runbooks delinquency restore acme --reason "They have shown the receipt." --as lead-1

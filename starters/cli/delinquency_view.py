@@ -23,7 +23,7 @@ def show_list(rows: Iterable[DelinquencyRow], now: datetime) -> None:
         )
         for row in rows
     ]
-    columns = ("TENANT", "RUNG", "NET DUE", "NEXT", "WHEN", "WAITS", "OPENED")
+    columns = ("CUSTOMER", "RUNG", "NET DUE", "NEXT", "WHEN", "WAITS", "OPENED")
     show_table(columns, lines, nothing="Nobody's debts are being recovered.")
 
 
@@ -33,7 +33,7 @@ def show_case(story: RecoveryStory) -> None:
     show_fields(
         [
             ("recovery", story.case_id),
-            ("tenant", f"{story.tenant_id}, {story.tier}" if story.tier else story.tenant_id),
+            ("customer", f"{story.tenant_id}, {story.tier}" if story.tier else story.tenant_id),
             ("rung", story.rung.replace("_", " ")),
             *([("service", story.service.in_words())] if story.service else []),
             ("net due", _owed(story)),

@@ -20,7 +20,7 @@ app = typer.Typer(help="Events of Stripe: list, show, try again.", no_args_is_he
 @app.command("list")
 def list_(
     context: typer.Context,
-    state: Annotated[EventState | None, typer.Option("--state", help="Only those of whom this became.")] = None,
+    state: Annotated[EventState | None, typer.Option("--state", help="Only events in this state.")] = None,
     tenant: Annotated[str | None, typer.Option("--tenant", help="Only those about this customer.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many, the newest first.")] = 50,
     as_json: Json = False,
@@ -54,7 +54,11 @@ def list_(
 
 
 @app.command()
-def show(context: typer.Context, event: Annotated[str, typer.Argument(metavar="EVENT")], as_json: Json = False) -> None:
+def show(
+    context: typer.Context,
+    event: Annotated[str, typer.Argument(metavar="EVENT", help="The event's id, such as evt_1PqR.")],
+    as_json: Json = False,
+) -> None:
     """One event with what Stripe sent; secrets and links that open documents are hidden.
 
     \b
@@ -72,7 +76,10 @@ def show(context: typer.Context, event: Annotated[str, typer.Argument(metavar="E
 def retry(
     context: typer.Context,
     reason: Reason,
-    events: Annotated[list[str] | None, typer.Argument(metavar="EVENT", help="Several at once.")] = None,
+    events: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="EVENT", help="Ids such as evt_1PqR; instead --parked for all that are parked."),
+    ] = None,
     parked: Annotated[bool, typer.Option("--parked", help="Every parked one.")] = False,
     token: Token = None,
     name: As = None,

@@ -22,7 +22,9 @@ def portal() -> None:
 @app.command()
 def link(
     context: typer.Context,
-    tenant: Annotated[str, typer.Argument(metavar="TENANT", help="The customer's tenant id.")],
+    tenant: Annotated[
+        str, typer.Argument(metavar="CUSTOMER", help="As `runbooks customer list` names it, such as acme.")
+    ],
     days: Annotated[
         int, typer.Option("--days", min=1, max=LONGEST_DAYS, help="How long the link works.")
     ] = DEFAULT_DAYS,

@@ -21,7 +21,10 @@ from starters.cli.session import Session
 from starters.cli.terminal import say, show_json
 from starters.permissions import Deed
 
-app = typer.Typer(help="What may be deleted for good: plan, confirm, certificate.", no_args_is_help=True)
+app = typer.Typer(
+    help="What may be deleted for good: plan, confirm, certificate. Approving a confirmed plan runs it.",
+    no_args_is_help=True,
+)
 
 _LOOK_EVERY_SECONDS, _LOOKS = 0.3, 200
 _SHOWN = 60

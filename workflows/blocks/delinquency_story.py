@@ -10,7 +10,7 @@ def as_markdown(story: RecoveryStory) -> str:
     owed = listed([str(one) for one in story.owed]) or "nothing"
     service = f" · {story.service.in_words()}" if story.service else ""
     parts = [
-        f"## {story.rung}{service}{' · needs a person' if story.needs_human else ''}",
+        f"## {story.rung.replace('_', ' ')}{service}{' · needs a person' if story.needs_human else ''}",
         f"**Next:** {story.next_step}{f', {story.next_at:%a %d %b %H:%M} UTC' if story.next_at else ''}",
         f"**Net due:** {owed}",
         "\n".join(
