@@ -101,13 +101,14 @@ def result_of_answer(answer: ProviderAnswer, policy: PaymentPolicy, times: int) 
     if outcome is not Outcome.DECLINED:
         return AttemptResult(outcome=outcome, amount=amount, words=f"{amount} was paid ({answer.provider_id})")
     code = str(kept["decline_code"])
+    advice = advice_for(code, policy, times)
     return AttemptResult(
         outcome=outcome,
         amount=amount,
         decline_code=code,
-        advice=advice_for(code, policy, times),
+        advice=advice,
         words=_declined(code, amount),
-        for_a_person=not is_known(code),
+        for_a_person=advice is Advice.STOP,
     )
 
 

@@ -134,7 +134,7 @@ class AttemptOrder(_Record):
 class AttemptResult(_Record):
     """What became of an attempt; `amount` is what was charged, or asked for in vain. `words` are for operators.
 
-    `for_a_person`: nobody foresaw this answer, such as a decline code of after our table.
+    `for_a_person`: only a person can judge this answer, such as a suspected fraud or a decline code of after our table.
     """
 
     outcome: Outcome

@@ -132,6 +132,8 @@ class PaymentCollection(Runbook):
             self.note(f"{one.invoice_id} was not charged: {words_of(error)}")
             return False
         self._count(result)
+        if result.for_a_person:
+            self._hand_over_charge(one, result)
         if result.outcome is Outcome.UNKNOWN:
             self._doubt(one, result, policy)
         return result.outcome is Outcome.DECLINED
@@ -156,8 +158,12 @@ class PaymentCollection(Runbook):
         self.in_doubt.append(one)
         patience = sum(policy.look_up_after, timedelta(0))
         if one.unknown_since is not None and workflow.now() - one.unknown_since > patience:
-            todo = f"Look at the payment at the provider, then: runbooks payments retry {one.invoice_id}"
-            self._hand_over(Role.FINANCE, f"unknown-{one.invoice_id}", f"charge {one.invoice_id}", result.words, todo)
+            self._hand_over_charge(one, result)
+
+    def _hand_over_charge(self, one: DueInvoice, result: AttemptResult) -> None:
+        todo = f"Look at the payment at the provider, then: runbooks payments retry {one.invoice_id}"
+        name = f"{result.outcome}-{one.invoice_id}"
+        self._hand_over(Role.FINANCE, name, f"charge {one.invoice_id}", result.words, todo)
 
     async def _read(self, due: Sequence[DueInvoice]) -> list[DueInvoice]:
         """How those stand that customers pay on receipt; answers whose day has passed."""

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 
+from billing.holds import STOP_CHARGES, HeldEffect
 from billing.money import Money
 from billing.payment_collection import CollectionOrder, CollectionStory, Ending
 from billing.payments import Outcome
@@ -83,6 +84,17 @@ async def test_what_fell_due_is_charged_and_whoever_owes_gets_a_case(house: Hous
     assert await ended(collection) is Ending.COLLECTED
 
 
+async def test_a_first_charge_that_only_a_person_can_judge_is_told_to_finance(house: House) -> None:
+    tenant = house.bills("suspected", answer="fraudulent")
+
+    await ended(await house.collects())
+
+    (sent,) = house.office.postman.mailbox
+    assert sent.letter.payload.template == "handed_over"
+    assert sent.letter.payload.what_happened == "USD 120.00 was declined: fraudulent"
+    assert [news.invoice_id for news in await house.case_of(tenant)] == [f"inv-{tenant}"]
+
+
 async def test_the_next_day_only_what_is_new_is_charged(house: House) -> None:
     house.bills("paying"), house.bills("broke", answer="insufficient_funds")
     await ended(await house.collects())
@@ -120,9 +132,10 @@ async def test_a_provider_that_is_away_is_told_and_waits_for_tomorrow(house: Hou
     assert await ended(await house.collects()) is Ending.COLLECTED
 
 
-async def test_a_hold_leaves_everything_for_another_day(house: House) -> None:
+@pytest.mark.parametrize("effect", STOP_CHARGES)
+async def test_a_hold_leaves_everything_for_another_day(house: House, effect: HeldEffect) -> None:
     tenant = house.bills("held")
-    house.office.holds.stops_charging()
+    house.office.holds.stops_charging(effect=effect)
 
     assert await ended(await house.collects()) is Ending.COLLECTED
     house.office.holds.held.clear()
