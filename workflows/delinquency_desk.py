@@ -88,7 +88,8 @@ class DelinquencyDesk(Runbook):
             return
         self.chases[told.invoice_id] = chase.model_copy(update={"phase": told.phase, "next_at": told.next_at})
         if told.result:
-            self.note(f"{self.number_of(told.invoice_id)}, {told.origin} attempt {told.number}: {told.result.words}")
+            origin = told.origin.replace("_", " ") if told.origin else "an"
+            self.note(f"{self.number_of(told.invoice_id)}, {origin} attempt {told.number}: {told.result.words}")
         elif told.phase is not chase.phase and told.phase is not RetryPhase.WITHDRAWN:
             self.note(f"{self.number_of(told.invoice_id)}: {told.phase}")
         if told.phase is RetryPhase.PAID or (told.result and told.result.outcome in _CHANGED):

@@ -14,7 +14,7 @@ def show_list(rows: Iterable[DelinquencyRow], now: datetime) -> None:
     lines = [
         (
             row.tenant_id,
-            (row.story.rung if row.story else "opening").replace("_", " "),
+            "–" if row.ending else (row.story.rung if row.story else "opening").replace("_", " "),
             _owed(row.story) if row.story else "",
             row.ending or (row.story.next_step if row.story else ""),
             when(row.story.next_at, now) if row.story else "",
@@ -34,7 +34,7 @@ def show_case(story: RecoveryStory) -> None:
         [
             ("recovery", story.case_id),
             ("customer", f"{story.tenant_id}, {story.tier}" if story.tier else story.tenant_id),
-            ("rung", story.rung.replace("_", " ")),
+            *([] if story.ending else [("rung", story.rung.replace("_", " "))]),
             *([("service", story.service.in_words())] if story.service else []),
             ("net due", _owed(story)),
             ("next step", story.next_step),

@@ -6,11 +6,13 @@ from workflows.blocks.story import latest_lines, open_question
 
 
 def as_markdown(story: RecoveryStory) -> str:
-    """Rung and service, next step with its moment, every debt, what it waits for, and the latest lines of the story."""
+    """Rung and service, next step with its moment, every debt, what it waits for, and the latest lines of the story; the
+    ending in place of the rung once it is over."""
+    place = story.ending or story.rung.replace("_", " ")
     owed = listed([str(one) for one in story.owed]) or "nothing"
     service = f" · {story.service.in_words()}" if story.service else ""
     parts = [
-        f"## {story.rung.replace('_', ' ')}{service}{' · needs a person' if story.needs_human else ''}",
+        f"## {place}{service}{' · needs a person' if story.needs_human else ''}",
         f"**Next:** {story.next_step}{f', {story.next_at:%a %d %b %H:%M} UTC' if story.next_at else ''}",
         f"**Net due:** {owed}",
         "\n".join(
