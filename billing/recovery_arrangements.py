@@ -9,6 +9,7 @@ from billing import arrangements as rules
 from billing.arrangements import Arrangement
 from billing.authority import Role
 from billing.delinquency import Debt, Standing
+from billing.ladder import contacted
 from billing.ladder_moves import exempted, extended, promised, restored
 from billing.money import Money
 from billing.policy.dunning import DunningPolicy
@@ -53,7 +54,9 @@ def agreed(standing: Standing, request: ArrangementRequest, now: datetime, polic
     """The ladder once it is agreed on; a payment moves it when the provider knows it."""
     match request.kind:
         case Arrangement.PROMISE if request.until:
-            return promised(standing, request.until, rules.promise_until(standing, request.until, now, policy), now)
+            until = rules.promise_until(standing, request.until, now, policy)
+            # The customer is written that we have noted it.
+            return contacted(promised(standing, request.until, until, now), now, policy)
         case Arrangement.EXTENSION:
             return extended(standing, request.days or 0, now, policy)
         case Arrangement.EXEMPTION if request.until:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from billing.access import service_in_words
 from billing.delinquency import Action, ActionKind, Standing
-from billing.ladder import next_action, performed, restriction_of
+from billing.ladder import contacted, next_action, performed, restriction_of
 from billing.ladder_moves import anchored, changed_tier, exempted, promise_over, promised, resumed, stopped
 from billing.policy.dunning import DUNNING
 from billing.recovery_steps import in_words
@@ -45,7 +45,8 @@ def _younger() -> Standing:
 
 def _broken_promise() -> Standing:
     limited = story(Tier.PRO, until=8).standing
-    return promise_over(promised(limited, day(11).date(), day(12), day(8)), day(12))
+    noted = contacted(promised(limited, day(11).date(), day(12), day(8)), day(8), DUNNING)
+    return promise_over(noted, day(12))
 
 
 def _downgraded() -> Standing:

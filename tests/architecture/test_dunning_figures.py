@@ -54,7 +54,7 @@ def test_each_notice_that_does_not_wait_has_its_reason() -> None:
         Notice.FINAL_WARNING: "| final warning |",
         Notice.SERVICE_REDUCED: "| service limited, blocked, suspended |",
         Notice.DELETION: "| deletion in 30 and in 7 days |",
-        Notice.RESTORED: "| service restored |",
+        Notice.RESTORED: "| service restored or eased |",
         Notice.PROMISE_NOTED: "| promise noted |",
     }
 
