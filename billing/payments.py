@@ -176,7 +176,7 @@ class RetryOrder(_Record):
     """Collect one invoice, as the `payment-retry` child of the case `case_id` (`delinquency/<tenant>/<episode>`).
 
     `alone`: nobody chases the debt; only what a person asks for is tried, and then it is over. `occasion` stands for the
-    episode then.
+    episode then. `paused`: why nothing is tried by itself from the start, until `resume`.
     """
 
     tenant_id: str
@@ -185,6 +185,7 @@ class RetryOrder(_Record):
     case_id: str
     alone: bool = False
     occasion: str = ""
+    paused: str | None = None
 
     @property
     def workflow_id(self) -> str:

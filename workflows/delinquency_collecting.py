@@ -31,18 +31,19 @@ class DelinquencyCollecting(DelinquencyDesk):
 
     async def _collect(self, debt: Debt, rests: str | None) -> None:
         chase = self.chases.get(debt.invoice_id)
-        if chase is None and rests is None:
-            self.chases[debt.invoice_id] = Chase(invoice_id=debt.invoice_id)
-            await self._begin(debt)
-        elif chase is not None and chase.paused != rests:
+        if chase is None:
+            self.chases[debt.invoice_id] = Chase(invoice_id=debt.invoice_id, paused=rests)
+            await self._begin(debt, rests)
+        elif chase.paused != rests:
             self.chases[debt.invoice_id] = chase.model_copy(update={"paused": rests})
             await self._tell(debt.invoice_id, PAUSE, Pause(why=rests)) if rests else await self._resume(debt)
 
     async def _resume(self, debt: Debt) -> None:
         await self._tell(debt.invoice_id, RESUME)
 
-    async def _begin(self, debt: Debt) -> None:
-        order = self._order(debt.invoice_id)
+    async def _begin(self, debt: Debt, rests: str | None) -> None:
+        """What must rest from the start is begun all the same, so that it hears of a new card."""
+        order = self._order(debt.invoice_id).model_copy(update={"paused": rests})
         try:
             await workflow.start_child_workflow(
                 PAYMENT_RETRY,
@@ -53,15 +54,16 @@ class DelinquencyCollecting(DelinquencyDesk):
             )
         except WorkflowAlreadyStartedError:  # somebody had it charged by hand before the case began
             await self._tell(debt.invoice_id, LOOK)
+            await (self._tell(debt.invoice_id, PAUSE, Pause(why=rests)) if rests else self._resume(debt))
 
     async def _try_new_cards(self) -> None:
-        """A new way to pay is tried at once with everything that may be charged."""
+        """A new way to pay is tried at once with everything that may be charged, and with what rests once it goes on."""
         cards, self.cards = self.cards, []
         for card in cards:
-            self.note("a new payment method: tried at once")
-            for chase in list(self.chases.values()):
-                if chase.paused is None:
-                    await self._tell(chase.invoice_id, CARD_UPDATED, card)
+            rests = all(chase.paused for chase in self.chases.values())
+            self.note(f"a new payment method: tried {'when the chase goes on' if rests else 'at once'}")
+            for invoice_id in list(self.chases):
+                await self._tell(invoice_id, CARD_UPDATED, card)
 
     def _rests(self, debt: Debt) -> str | None:
         """Why nothing is tried on an invoice, in words."""

@@ -28,6 +28,7 @@ from billing.money import Money
 from billing.policy.raci import RACI
 from billing.wording import counted
 from workflows.blocks.carrying import OutdatedError, carried_out
+from workflows.blocks.recovery_news import stirred_case
 from workflows.blocks.steps import EVIDENCE, LETTER, MONEY, RECORD, step, words_of
 from workflows.blocks.waiting import wait_for, wait_until
 from workflows.dispute_agreement import DisputeAgreement
@@ -53,12 +54,19 @@ class Dispute(DisputeAgreement):
             return await self._turn_away(ending)
         self.begin(opening)
         async with self.beside(*self.watchers()):
+            self._tell_recovery()
             try:
                 ending = await self._procedure()
             except EndedEarlyError as early:
                 ending = await self._stop_early(early.ending)
             await self._record(ending)
+            self._tell_recovery()
         return ending
+
+    def _tell_recovery(self) -> None:
+        """A recovery of the contested invoice rests from now on, or goes on; without one nobody hears it."""
+        if self.case.invoice_id and workflow.patched("tell-recovery-2026-11"):
+            self.post(stirred_case(self.ticket.tenant_id))
 
     async def _procedure(self) -> Ending:
         await self._acknowledge()

@@ -75,7 +75,7 @@ class PaymentRetry(PaymentRetryDesk):
         self.note(f"over: {self.phase.value}")
         await self.letters_have_left()
         if not (self.told_over or order.alone):  # owed again since it was told that it is over
-            workflow.continue_as_new(order)
+            workflow.continue_as_new(order.model_copy(update={"paused": self.paused}))
         return self.phase
 
     async def _open(self) -> None:

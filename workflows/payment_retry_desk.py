@@ -61,8 +61,8 @@ class PaymentRetryDesk(Runbook):
         # Nothing is tried before; a hold or a dispute is in the way, or a repair is waited for.
         self.held_until: datetime | None = None
         self.times_held = 0
-        self.paused: str | None = None
-        self.paused_at: datetime | None = None
+        self.paused = order.paused
+        self.paused_at = workflow.now() if order.paused else None
         # What was said to it and is not done yet.
         self.asked: deque[Asked] = deque()
         self.new_card = self.stirred = self.told_over = False

@@ -3,6 +3,7 @@ case under the test's hand, and answers that the staff sign."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from tests.fakes.collector import FakeCollector
 from tests.fakes.invoicing import FakeInvoicing
 from tests.fakes.postman import FakePostman
 from tests.fakes.provider import FakeProvider
-from tests.fixtures.temporal import CaseClock, Handle
+from tests.fixtures.temporal import STANDSTILL_SECONDS, CaseClock, Handle
 from tests.histories.keeping import keep
 from tests.workflows.world import World
 from worker import Vendors, ports_over, working
@@ -129,7 +130,8 @@ class InHand:
         return pending
 
     async def ended(self, runbook: str, endings: type[E]) -> E:
-        """How it ended; the history is kept for replays."""
-        ending = endings(await self.handle.result())
+        """How it ended; the history is kept for replays. Raises TimeoutError for one that goes on."""
+        async with asyncio.timeout(STANDSTILL_SECONDS):
+            ending = endings(await self.handle.result())
         keep(runbook, ending.name.lower(), await self.handle.fetch_history())
         return ending

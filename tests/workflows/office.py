@@ -41,6 +41,24 @@ from workflows.dispute import Dispute
 NUMBERS = count(4711)
 
 
+def a_ticket(tenant_id: str, currency: str = "USD", disputed: str = "48.00", **changes: Any) -> Ticket:
+    """A dispute about October's API calls; `disputed` in major units off a bill of 900."""
+    billed = Money.of("90000", currency) if currency == "JPY" else Money.of("900.00", currency)
+    plain = {
+        "ticket_id": f"T-{next(NUMBERS)}-{uuid4().hex[:6]}",
+        "tenant_id": tenant_id,
+        "period": PERIOD,
+        "meters": (METER,),
+        "category": Category.USAGE_CALCULATION,
+        "billed_amount": billed.major,
+        "claimed_amount": (billed - Money.of(disputed, currency)).major,
+        "currency": currency,
+        "requester": Requester(name="Accounts", email=f"accounts@{tenant_id}.example"),
+        "opened_at": datetime.now(UTC),
+    }
+    return Ticket.model_validate(plain | changes)
+
+
 class Office(Desk):
     """One company that works disputes."""
 
@@ -49,21 +67,7 @@ class Office(Desk):
         return DecisionLog(self.world.engine)
 
     def ticket(self, tenant: Tenant, disputed: str = "48.00", **changes: Any) -> Ticket:
-        """A dispute about October's API calls; `disputed` in major units off a bill of 900."""
-        billed = Money.of("90000", tenant.currency) if tenant.currency == "JPY" else Money.of("900.00", tenant.currency)
-        plain = {
-            "ticket_id": f"T-{next(NUMBERS)}-{uuid4().hex[:6]}",
-            "tenant_id": tenant.tenant_id,
-            "period": PERIOD,
-            "meters": (METER,),
-            "category": Category.USAGE_CALCULATION,
-            "billed_amount": billed.major,
-            "claimed_amount": (billed - Money.of(disputed, tenant.currency)).major,
-            "currency": tenant.currency,
-            "requester": Requester(name="Accounts", email=f"accounts@{tenant.tenant_id}.example"),
-            "opened_at": datetime.now(UTC),
-        }
-        return Ticket.model_validate(plain | changes)
+        return a_ticket(tenant.tenant_id, tenant.currency, disputed, **changes)
 
     async def opens(self, tenant: Tenant, disputed: str = "48.00", **changes: Any) -> "CaseInHand":
         """A ticket arrives and its case is worked until it waits for something."""

@@ -12,7 +12,7 @@ and what they would have told is said by `attempt_fails` on the day on which it 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -134,6 +134,19 @@ class RecoveringDesk(Desk):
         case = CaseInHand(self.clock, handle, self, order.tenant_id)
         await case.has_settled_in()
         return case
+
+
+def days_of(timeline: list[str], *words: str) -> list[str]:
+    """The lines that begin with one of these, behind their day."""
+    return [line for line in timeline if line[8:].startswith(words)]
+
+
+async def until(case: CaseInHand, holds: Callable[[RecoveryStory], bool]) -> RecoveryStory:
+    """The story once it is so: a signal between two runbooks is on its way while both of them rest."""
+    async with asyncio.timeout(15):
+        while not holds(story := await case.story()):  # noqa: ASYNC110 - a query is all there is to ask
+            await asyncio.sleep(0.02)
+    return story
 
 
 @dataclass

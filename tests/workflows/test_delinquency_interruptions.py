@@ -1,9 +1,9 @@
-"""What comes in between while a debt is recovered: holds, disputes, other debts, other tiers, and the world in pieces."""
+"""What comes in between while a debt is recovered: holds, other debts, other tiers, and the world in pieces."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from billing.provider_events import News, NewsKind
 from billing.recovery import Carried, DelinquencyOrder, Ending, OpenedDelinquency
 from billing.tenants import Tier
 from tests.fixtures.temporal import CaseClock
-from tests.workflows.recovering import RecoveringDesk, a_recovering_desk
+from tests.workflows.recovering import RecoveringDesk, a_recovering_desk, days_of
 from workflows.delinquency import Delinquency
 
 
@@ -28,11 +28,6 @@ from workflows.delinquency import Delinquency
 async def desk(engine: Engine, case_clock: CaseClock, tmp_path: Path) -> AsyncIterator[RecoveringDesk]:
     async with a_recovering_desk(engine, case_clock, tmp_path) as opened:
         yield opened
-
-
-def days_of(timeline: list[str], *words: str) -> list[str]:
-    """The lines that begin with one of these, behind their day."""
-    return [line for line in timeline if line[8:].startswith(words)]
 
 
 async def test_the_time_under_a_hold_does_not_count(desk: RecoveringDesk) -> None:
@@ -69,67 +64,6 @@ async def test_a_hold_that_nobody_told_of_still_keeps_a_step_from_being_taken(de
     await case.days(1.2)
 
     assert (limited, case.service) == ("none", "rate_limited")
-
-
-async def test_a_disputed_invoice_rests_while_the_other_is_chased(desk: RecoveringDesk) -> None:
-    desk.owes()
-    younger = desk.owes_more("20.00", ago=timedelta(hours=-1))
-    case = await desk.takes_up()
-    await case.days(3)
-
-    _dispute(desk, "2026-10", await case.clock.now(case.handle))
-    await case.handle.signal(Delinquency.holds_changed)
-    await case.rests()
-    disputed = await case.story()
-    await case.days(5)
-
-    assert [line.chased for line in disputed.debts] == ["rests: disputed", "retrying"]
-    assert case.service == "rate_limited"
-    limited = desk.postman.mailbox[-1].letter.payload
-    assert limited.template in ("service_limited", "payment_reminder")
-    assert [one.number for one in limited.owed.invoices] == [f"INV-2026-09-{desk.tenant_id}"]
-    assert younger
-
-
-async def test_when_everything_is_disputed_nothing_is_chased_until_it_is_decided(desk: RecoveringDesk) -> None:
-    desk.owes()
-    case = await desk.takes_up()
-    await case.days(6)
-
-    _dispute(desk, "2026-10", await case.clock.now(case.handle))
-    await case.handle.signal(Delinquency.holds_changed)
-    await case.days(10)
-    in_between = case.service
-    with desk.world.engine.begin() as connection:
-        decided = "update disputes set ending = 'billing confirmed', closed_at = :at"
-        connection.execute(text(decided), {"at": await case.clock.now(case.handle)})
-    await case.days(2)
-
-    assert (in_between, case.service) == ("none", "rate_limited")
-    assert days_of(await case.timeline(), "INV-2026-10-acme is") == [
-        "day  0  INV-2026-10-acme is owed, USD 310.00",
-        "day  6  INV-2026-10-acme is disputed: its chase rests",
-        "day 16  INV-2026-10-acme is chased again",
-    ]
-
-
-async def test_a_dispute_that_came_and_went_while_nobody_looked_took_time_that_does_not_count(
-    desk: RecoveringDesk,
-) -> None:
-    desk.owes()
-    case = await desk.takes_up()
-    await case.days(0.9)
-
-    _dispute(desk, "2026-10", await case.clock.now(case.handle))
-    await case.days(3)
-    with desk.world.engine.begin() as connection:
-        decided = "update disputes set ending = 'billing confirmed', closed_at = :at"
-        connection.execute(text(decided), {"at": await case.clock.now(case.handle)})
-    await case.days(8)
-
-    assert days_of(await case.timeline(), "limited") == [
-        "day 10  limited to 10 % of the usual rate, USD 310.00 is owed"
-    ]
 
 
 async def test_paying_the_oldest_debt_gives_the_service_back_that_only_it_had_cost(desk: RecoveringDesk) -> None:
@@ -229,8 +163,7 @@ async def test_what_cannot_be_done_is_handed_over_and_goes_on_once_it_is_repaire
     with desk.world.engine.begin() as connection:
         connection.execute(text("set local session_replication_role = replica"))
         connection.execute(text("update tenants set tenant_id = 'lost' where tenant_id = :it"), {"it": desk.tenant_id})
-    await case.handle.signal(Delinquency.holds_changed)
-    await case.rests()
+    await case.looks()
     stuck = await case.story()
 
     with desk.world.engine.begin() as connection:
@@ -335,16 +268,3 @@ def test_a_new_card_that_the_next_run_hears_of_before_it_begins_to_work_is_not_f
         CardUpdated(event_id="evt_before"),
         CardUpdated(event_id="evt_since", payment_method="pm_new"),
     )
-
-
-def _dispute(desk: RecoveringDesk, period: str, at: datetime) -> None:
-    """The customer contests a month with us."""
-    with desk.world.engine.begin() as connection:
-        connection.execute(
-            text(
-                "insert into disputes (case_id, ticket_id, tenant_id, period, category, meters, invoice_id, disputed_minor,"
-                " currency, severity, ticket, opened_at) values ('dispute/T-' || :it, 'T-' || :it, :it, :period,"
-                " 'usage_calculation', '{api_calls}', 'inv-' || :it, 100, 'USD', 'low', '{}', :at)"
-            ),
-            {"it": desk.tenant_id, "period": period, "at": at},
-        )

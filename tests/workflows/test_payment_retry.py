@@ -246,6 +246,18 @@ async def test_time_under_a_pause_does_not_count(office: CollectingOffice) -> No
     assert (await chase.timeline())[-1] == "106h  scheduled 1: USD 120.00 was declined: insufficient_funds"
 
 
+async def test_a_card_that_comes_while_it_is_paused_is_tried_when_it_goes_on(office: CollectingOffice) -> None:
+    chase = await office.chases(DUE)
+
+    await chase.hears(PAUSE, Pause(why="the customer contests the invoice"))
+    await chase.hears(CARD_UPDATED, CardUpdated(event_id="evt_1"))
+    during = await chase.story()
+    await chase.hears(RESUME)
+
+    assert during.tried == {}
+    assert (await chase.story()).tried == {Origin.CARD_UPDATE: 1}
+
+
 async def test_a_hold_is_waited_for_and_costs_no_attempt(office: CollectingOffice) -> None:
     office.holds.stops_charging(TENANT)
     chase = await office.chases(DUE)
