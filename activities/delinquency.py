@@ -41,6 +41,7 @@ from billing.recovery import (
     OpenedDelinquency,
     RecoveryStory,
 )
+from billing.recovery_letters import Coming, Owed, RestoredBecause, given_back
 from billing.tenants import Tenant, Tier
 
 
@@ -109,10 +110,18 @@ class StepTaken(_Record):
 
 
 class Restoration(_Record):
-    """Give the service back."""
+    """Lift the limit of delinquency; what is still `owed`, and what comes `later` of it, stands in the letter."""
 
     lift: LiftOrder
-    letter: LetterToTenant | None
+    why: RestoredBecause
+    owed: Owed
+    later: tuple[Coming, ...] = ()
+
+    def letter(self, service: AccessStanding) -> LetterToTenant:
+        """What the customer reads, by the service as it is after that: other causes may limit it still."""
+        payload = given_back(service, self.why, self.owed, self.later)
+        lift = self.lift
+        return LetterToTenant(case_id=lift.case_id, tenant_id=lift.tenant_id, name=lift.step, payload=payload)
 
 
 class Restored(_Record):
@@ -222,8 +231,9 @@ class Delinquencies:
 
     @activity.defn(name="restore_service", no_thread_cancel_exception=True)
     def restore(self, order: Restoration) -> Restored:
-        """Lift the limit of delinquency at once and fully (I10), and say so."""
-        return Restored(service=self.access.lift(order.lift), unsent=self._unsent(order.letter))
+        """Lift the limit of delinquency at once and fully (I10), and say what is left of the service."""
+        service = self.access.lift(order.lift)
+        return Restored(service=service, unsent=self._unsent(order.letter(service)))
 
     @activity.defn(name="tell_delinquency", no_thread_cancel_exception=True)
     def tell(self, story: RecoveryStory) -> None:

@@ -95,7 +95,7 @@ class InstantBooks:
     def restore(self, order: Restoration) -> Restored:
         """At once."""
         self.limits.pop(order.lift.tenant_id, None)
-        return Restored(service=self._service(order.lift.tenant_id), posted=Posted.SENT)
+        return Restored(service=self._service(order.lift.tenant_id))
 
     @activity.defn(name="tell_delinquency")
     def tell(self, story: RecoveryStory) -> None:

@@ -87,11 +87,13 @@ def performed(standing: Standing, action: Action, at: datetime, policy: DunningP
     """The standing after an action was done at `at`; a broken promise and the end of an exemption only let time go on."""
     after = _noted(standing, action, at, policy)
     warned = action.kind is ActionKind.FINAL_WARNING
-    if warned or (action.rung and action.rung not in _SILENT):
-        # The letter that leaves now names the date of the next reduction of service.
-        coming = (moment for rung, moment in ahead(after, policy, at) if rung not in _SILENT)
-        return after.model_copy(update={"told": next(coming, None)})
-    return after
+    return told_what_follows(after, at, policy) if warned or (action.rung and action.rung not in _SILENT) else after
+
+
+def told_what_follows(standing: Standing, at: datetime, policy: DunningPolicy) -> Standing:
+    """The standing after a letter that names the date of the next reduction of service, which nothing may bring nearer."""
+    coming = (moment for rung, moment in ahead(standing, policy, at) if rung not in _SILENT)
+    return standing.model_copy(update={"told": next(coming, None)})
 
 
 def contacted(standing: Standing, at: datetime, policy: DunningPolicy) -> Standing:

@@ -61,6 +61,21 @@ class Coming(_Payload):
         return None if self.share is None else self.share * 100
 
 
+class Left(_Payload):
+    """What is left of the service under a limit: `step` is what has happened, `share` of the usual request rate for LIMITED
+    only. `why` is what gateways say of it, in a limit of another cause; `by_usage` when its cause is the usage."""
+
+    step: NextStep
+    share: Decimal | None = None
+    why: str = ""
+    by_usage: bool = False
+
+    @property
+    def percent(self) -> Decimal | None:
+        """The share as a letter says it: 10 for a tenth."""
+        return None if self.share is None else self.share * 100
+
+
 class PaymentFailed(_Payload):
     """The payment failure notice (I14). `grace_days` are those still left, 0 when the tier has none or they are over, since
     the letter promises that long without interruption; `retry_at` None: nothing is tried again by itself."""
@@ -121,6 +136,27 @@ class ServiceRestored(_Payload):
     template: Literal["service_restored"] = "service_restored"
     tenant_id: str
     why: str
+
+
+class ServiceEased(_Payload):
+    """Something is still owed, and costs less of the service than before: `left` of it, all when None, because of `why`.
+    `other` is a limit of another cause that is stricter; `later` is what follows unless something is paid, in order."""
+
+    template: Literal["service_eased"] = "service_eased"
+    owed: Owed
+    why: str
+    left: Left | None = None
+    other: Left | None = None
+    later: tuple[Coming, ...] = ()
+
+
+class ServiceStillLimited(_Payload):
+    """Nothing is limited for an overdue payment any more, because of `why`; a limit of another cause stays: `other`."""
+
+    template: Literal["service_still_limited"] = "service_still_limited"
+    tenant_id: str
+    why: str
+    other: Left
 
 
 class PromiseNoted(_Payload):
@@ -200,6 +236,8 @@ RecoveryPayload: TypeAlias = (
     | ServiceBlocked
     | ServiceSuspended
     | ServiceRestored
+    | ServiceEased
+    | ServiceStillLimited
     | PromiseNoted
     | AccountManagerTask
     | DeletionNotice

@@ -8,11 +8,13 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from billing.access import AccessStanding, Cause, Limit, Restriction, strictest
 from billing.recovery_emails import (
     AccountManagerTask,
     Coming,
     DeletionNotice,
     FinalWarning,
+    Left,
     NextStep,
     Overage,
     OverageAlert,
@@ -23,8 +25,10 @@ from billing.recovery_emails import (
     PaymentReminder,
     PromiseNoted,
     ServiceBlocked,
+    ServiceEased,
     ServiceLimited,
     ServiceRestored,
+    ServiceStillLimited,
     ServiceSuspended,
     UsageSpike,
 )
@@ -49,6 +53,7 @@ class RestoredBecause(StrEnum):
     NOTHING_DUE = "nothing due"
     EXEMPTED = "exempted"
     DECIDED = "decided"
+    LESS_OVERDUE = "less overdue"
     NEW_PERIOD = "new period"
     UPGRADED = "upgraded"
 
@@ -60,8 +65,15 @@ _BECAUSE = {
     RestoredBecause.NOTHING_DUE: "nothing is due any more",
     RestoredBecause.EXEMPTED: "we agreed on more time with you",
     RestoredBecause.DECIDED: "a colleague looked at your account and decided so",
+    RestoredBecause.LESS_OVERDUE: "what is open now has not been due for that long",
     RestoredBecause.NEW_PERIOD: "a new billing period has begun",
     RestoredBecause.UPGRADED: "your new plan includes more",
+}
+_LEFT = {
+    Restriction.RATE_LIMITED: NextStep.LIMITED,
+    Restriction.NEW_REQUESTS_BLOCKED: NextStep.BLOCKED,
+    Restriction.SUSPENDED: NextStep.SUSPENDED,
+    Restriction.DELETED: NextStep.DELETED,
 }
 
 
@@ -102,6 +114,22 @@ def suspended(owed: Owed, delete_at: datetime, notice_days: Sequence[int]) -> Se
 def restored(tenant_id: str, why: RestoredBecause) -> ServiceRestored:
     """Everything works again, fully: write it only when no other cause limits the tenant."""
     return ServiceRestored(tenant_id=tenant_id, why=_BECAUSE[why])
+
+
+def given_back(
+    service: AccessStanding, why: RestoredBecause, owed: Owed, later: Sequence[Coming] = ()
+) -> ServiceRestored | ServiceEased | ServiceStillLimited:
+    """What a customer reads when recovery takes less of its service than before, or nothing any more: by the `service` as it
+    is now, so that nobody reads of full service who is still limited, for whatever cause."""
+    ours = next((limit for limit in service.limits if limit.cause is Cause.DELINQUENCY), None)
+    counts = strictest(service.limits)
+    other = counts if counts and counts.cause is not Cause.DELINQUENCY else None
+    if ours or owed.invoices:
+        because = _BECAUSE[why]
+        return ServiceEased(owed=owed, why=because, left=_left(ours), other=_left(other), later=tuple(later))
+    if left := _left(other):
+        return ServiceStillLimited(tenant_id=owed.tenant_id, why=_BECAUSE[why], other=left)
+    return restored(owed.tenant_id, why)
 
 
 def promise_noted(owed: Owed, by_day: date) -> PromiseNoted:
@@ -152,3 +180,15 @@ def overage_alert(
 def usage_spike(tenant_id: str, meter: str, day: date, used: Decimal, usual: Decimal) -> UsageSpike:
     """`usual` is the usual day of the 28 before `day`, more than zero."""
     return UsageSpike(tenant_id=tenant_id, meter=meter, day=day, used=used, usual=usual, times=round(used / usual, 1))
+
+
+def _left(limit: Limit | None) -> Left | None:
+    """A limit as a letter tells it. The reason for ours is the debt, which the letter names itself."""
+    if limit is None:
+        return None
+    return Left(
+        step=_LEFT[limit.restriction],
+        share=limit.rate_share if limit.restriction is Restriction.RATE_LIMITED else None,
+        why="" if limit.cause is Cause.DELINQUENCY else limit.reason,
+        by_usage=limit.cause is Cause.OVERAGE,
+    )

@@ -133,7 +133,8 @@ class Delinquency(DelinquencyLadder):
 
     def _go_on_in_a_new_run_if_long(self) -> None:
         """The history is long enough: go on in a new one, unless somebody is waited for or spoken to right now."""
-        if workflow.info().get_current_history_length() > _EVENTS_A_RUN and self.is_alone:
+        too_long = workflow.info().get_current_history_length() > _EVENTS_A_RUN
+        if too_long and self.is_alone and not self.decided:
             workflow.continue_as_new(
                 self.order.model_copy(update={"heard": None, "cards": (), "carried": self.carried()})
             )

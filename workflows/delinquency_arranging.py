@@ -39,6 +39,8 @@ class DelinquencyArranging(DelinquencyCollecting):
         super().__init__(order)
         # One after the other: what is asked for next is judged by what was agreed on just before.
         self._agreeing = asyncio.Lock()
+        # A person agreed on something since the service was last looked at: what is eased, is eased because of it.
+        self.decided = False
 
     @workflow.update(description="Agree on a promise, more grace, an exemption or service given back, for a reason")
     async def arrange(self, order: ArrangementOrder) -> str:
@@ -144,7 +146,7 @@ class DelinquencyArranging(DelinquencyCollecting):
 
     def _agree(self, request: ArrangementRequest, by: str) -> None:
         """Let it count from now on, and wake the procedure."""
-        self.standing = agreed(self.stands, request, workflow.now(), self.dunning)
+        self.standing, self.decided = agreed(self.stands, request, workflow.now(), self.dunning), True
         self.note(f"{request.words} ({by}: {request.reason})")
         if request.kind is Arrangement.PROMISE and request.until:
             self.promise_key = request.op_key

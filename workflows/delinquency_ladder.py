@@ -21,10 +21,11 @@ from billing.contact_budget import may_send_at
 from billing.delinquency import Action, ActionKind, Standing
 from billing.emails import HandedOver, Payload
 from billing.failures import FINAL
-from billing.ladder import contacted, opened, performed, restriction_of
+from billing.ladder import contacted, opened, performed, restriction_of, told_what_follows
 from billing.ladder_moves import anchored, changed_tier, interrupted, resumed, stopped
 from billing.recovery_letters import RestoredBecause
 from billing.recovery_steps import (
+    coming,
     grace_left,
     in_words,
     is_silent,
@@ -95,12 +96,13 @@ class DelinquencyLadder(DelinquencyArranging):
     async def ease(self) -> None:
         """Give back at once what the ladder no longer takes: it was anchored anew, the grace extended, the tenant exempted."""
         wanted, _ = restriction_of(self.stands.rung, self.dunning)
-        limit = self.limit
+        limit, why = self.limit, self._eased_because()
+        self.decided = False
         if limit is None or limit.restriction.strictness <= wanted.strictness:
             return
         if wanted is Restriction.NONE:
-            exempt = self.stands.exemption is not None
-            await self.give_back(RestoredBecause.EXEMPTED if exempt else RestoredBecause.DECIDED)
+            await self.give_back(why)
+            self._has_told_what_follows()
             return
         name = self.name_once("eased")
         order = limit_of(self.stands.rung, self.order.tenant_id, self.case.case_id, name, self.dunning)
@@ -108,6 +110,9 @@ class DelinquencyLadder(DelinquencyArranging):
             lambda: step(Access.restrict, order, allowance=RECORD, summary="ease the limit on the service")
         )
         self.note(f"service eased: {self.service.in_words()}")
+        owed, later = owed_by(self.order.tenant_id, self.stands), coming(self.stands, self.dunning, workflow.now())
+        self.write_to_tenant(name, letters.given_back(self.service, why, owed, later))
+        self._has_told_what_follows()
 
     def announcement(self) -> datetime | None:
         """When the customer is told of a payment that failed and that no letter named yet; the first time at once, then as
@@ -155,7 +160,7 @@ class DelinquencyLadder(DelinquencyArranging):
         self.note(f"{in_words(action, self.dunning)}, {owed_in_words(self.stands)} is owed")
 
     async def give_back(self, why: RestoredBecause) -> None:
-        """Lift every limit of recovery at once and say so."""
+        """Lift every limit of recovery at once and say what is left of the service."""
         name = self.name_once("restored")
         lift = LiftOrder(
             tenant_id=self.order.tenant_id,
@@ -164,15 +169,15 @@ class DelinquencyLadder(DelinquencyArranging):
             case_id=self.case.case_id,
             step=name,
         )
-        letter = self._letter(name, letters.restored(self.order.tenant_id, why))
-        order = Restoration(lift=lift, letter=letter)
+        later = coming(self.stands, self.dunning, workflow.now())
+        order = Restoration(lift=lift, why=why, owed=owed_by(self.order.tenant_id, self.stands), later=later)
         done = await self.with_help(
             lambda: step(Delinquencies.restore, order, allowance=RECORD, summary="restore the service")
         )
         self.service = done.service
         self.note(f"restored, {why}: {done.service.in_words()}")
         if done.unsent:
-            self.write_to_tenant(name, letter.payload)
+            self.write_to_tenant(name, order.letter(done.service).payload)
 
     async def put_on_record(self) -> None:
         """What lists show of the case, here and in Temporal."""
@@ -239,6 +244,16 @@ class DelinquencyLadder(DelinquencyArranging):
         self.told_of |= {debt.invoice_id for debt in self.stands.chased}
         self.standing = contacted(self.stands, workflow.now(), self.dunning)
         self.note(f"told that a payment failed, {owed_in_words(self.stands)} is owed")
+
+    def _eased_because(self) -> RestoredBecause:
+        if self.stands.exemption:
+            return RestoredBecause.EXEMPTED
+        return RestoredBecause.DECIDED if self.decided else RestoredBecause.LESS_OVERDUE
+
+    def _has_told_what_follows(self) -> None:
+        """A letter about eased service has left, with the dates of what comes: it counts, and they are kept."""
+        now = workflow.now()
+        self.standing = contacted(told_what_follows(self.stands, now, self.dunning), now, self.dunning)
 
     async def _debtor(self, action: Action) -> Tenant | None:
         """Who it is, for the account manager alone: a history that lasts for months repeats no address."""

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from adapters.locales import amount_in_words, day_in_words, english_of, locale_of, quantity_in_words
 from billing.emails import Payload, Recipient
 from billing.money import Money
-from billing.recovery_emails import Coming, Owed, OwedInvoice
+from billing.recovery_emails import Coming, Left, Owed, OwedInvoice
 
 # What a template may see: nothing with attributes or methods of ours, so that no text can reach behind it.
 Plain: TypeAlias = "str | int | bool | list[Plain] | dict[str, Plain] | None"
@@ -73,7 +73,7 @@ def _told(part: BaseModel, zone: tzinfo) -> dict[str, object]:
             return fields | {"totals": part.totals}
         case OwedInvoice():
             return fields | {"since": part.since.astimezone(zone).date()}
-        case Coming():
+        case Coming() | Left():
             return fields | {"percent": part.percent}
         case _:
             return fields

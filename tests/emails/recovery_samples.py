@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from billing import recovery_letters as letters
+from billing.access import AccessStanding, Cause, Limit, Restriction
 from billing.emails import Payload
 from billing.money import Money
 from billing.recovery_letters import Coming, NextStep, Overage, OverageStep, Owed, OwedInvoice, RestoredBecause
@@ -25,6 +26,7 @@ def recovery_payloads(currency: str) -> dict[str, Payload]:
         **_before_any_limit(one, several),
         **_under_limits(one, several),
         **_agreed(one, several),
+        **_eased(one, several),
         **_usage(),
     }
 
@@ -70,6 +72,40 @@ def _under_limits(one: Owed, several: Owed) -> dict[str, Payload]:
         "deletion_notice": letters.deletion_notice(one, 30, _DELETED.at),
         "deletion_notice.last": letters.deletion_notice(several, 7, _DELETED.at),
     }
+
+
+def _eased(one: Owed, several: Owed) -> dict[str, Payload]:
+    """By the limits that are left: ours, one of another cause, both, or none."""
+    throttled = _limit(Cause.DELINQUENCY, Restriction.RATE_LIMITED, "a payment is overdue")
+    by_hand = _limit(Cause.OPERATOR, Restriction.SUSPENDED, "An incident on this account is being looked at.")
+    overage = _limit(Cause.OVERAGE, Restriction.NEW_REQUESTS_BLOCKED, "api_calls are at 150 % of what is included")
+    younger, paid = RestoredBecause.LESS_OVERDUE, RestoredBecause.PAID
+    nothing, later = one.model_copy(update={"invoices": ()}), (_BLOCKED, _SUSPENDED)
+    return {
+        "service_eased": letters.given_back(_standing(throttled), younger, one, later),
+        "service_eased.several": letters.given_back(_standing(), RestoredBecause.EXEMPTED, several),
+        "service_eased.other": letters.given_back(_standing(overage), younger, one, later),
+        "service_eased.both": letters.given_back(_standing(throttled, by_hand), younger, nothing),
+        "service_still_limited": letters.given_back(_standing(by_hand), paid, nothing),
+        "service_still_limited.overage": letters.given_back(_standing(overage), paid, nothing),
+    }
+
+
+def _limit(cause: Cause, restriction: Restriction, reason: str) -> Limit:
+    share = _TENTH if restriction is Restriction.RATE_LIMITED else Decimal(0)
+    return Limit(
+        cause=cause,
+        restriction=restriction,
+        rate_share=share,
+        reason=reason,
+        since=_LIMITED_AT,
+        case_id="",
+        by="lead-1",
+    )
+
+
+def _standing(*limits: Limit) -> AccessStanding:
+    return AccessStanding(tenant_id="acme", limits=limits)
 
 
 def _agreed(one: Owed, several: Owed) -> dict[str, Payload]:

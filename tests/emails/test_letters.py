@@ -29,8 +29,8 @@ TEMPLATES = {payload.model_fields["template"].default for payload in get_args(ge
 TO_CUSTOMERS = {
     "dispute_acknowledged", "dispute_update", "customer_asked", "dispute_resolved", "dispute_closed", "invoice_issued",
     "invoice_corrected", "invoice_voided", "payment_failed", "payment_reminder", "final_warning", "service_limited",
-    "service_blocked", "service_suspended", "service_restored", "promise_noted", "deletion_notice", "overage_alert",
-    "usage_spike",
+    "service_blocked", "service_suspended", "service_restored", "service_eased", "service_still_limited", "promise_noted",
+    "deletion_notice", "overage_alert", "usage_spike",
 }  # fmt: skip
 SAMPLES = [(name, locale) for locale in CURRENCY for name in payloads("USD")]
 WRITTEN = dict(letters_as_files())

@@ -74,4 +74,4 @@ async def test_a_limit_that_was_set_before_the_oldest_debt_was_paid_is_lifted_an
 ) -> None:
     letters, service = await limited_while(engine, case_clock, tmp_path, pays_the_older, 13.5)
 
-    assert (letters, service) == (["service_limited", "service_restored", "service_limited"], "rate_limited")
+    assert (letters, service) == (["service_limited", "service_eased", "service_limited"], "rate_limited")

@@ -1,0 +1,76 @@
+"""What a debtor is written, and when: what the letters say is so, and no two of them leave where one says it all."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from billing.arrangements import Arrangement
+from tests.fixtures.temporal import CaseClock
+from tests.workflows.recovering import CaseInHand, RecoveringDesk, a_recovering_desk
+
+
+@pytest.fixture
+async def desk(engine: Engine, case_clock: CaseClock, tmp_path: Path) -> AsyncIterator[RecoveringDesk]:
+    async with a_recovering_desk(engine, case_clock, tmp_path) as opened:
+        yield opened
+
+
+def last_letter(desk: RecoveringDesk) -> str:
+    return " ".join(desk.postman.mailbox[-1].rendered.text.split())
+
+
+async def owes_another(desk: RecoveringDesk, case: CaseInHand) -> str:
+    """Another charge fails now, by the clock of the case."""
+    desk.at = await case.clock.now(case.handle)
+    invoice = desk.owes_more("20.00")
+    await case.hears()
+    return invoice
+
+
+async def test_service_that_is_eased_in_part_is_told_with_what_follows(desk: RecoveringDesk) -> None:
+    oldest = desk.owes()
+    case = await desk.takes_up()
+    await case.days(3)
+    await owes_another(desk, case)
+    await case.days(8)
+
+    desk.bank.is_paid_elsewhere(oldest)
+    await case.hears()
+
+    assert (case.service, (await case.letters())[-1]) == ("rate_limited", "service_eased")
+    letter = last_letter(desk)
+    assert "because what is open now has not been due for that long" in letter
+    assert "- Requests are limited to 10 % of the usual rate." in letter
+    assert f"- INV-2026-09-{desk.tenant_id}: $20.00" in letter
+    assert "New requests are refused. -" in letter
+
+
+async def test_full_service_with_a_debt_left_is_told_with_the_debt(desk: RecoveringDesk) -> None:
+    oldest = desk.owes()
+    case = await desk.takes_up()
+    await case.days(9)
+    await owes_another(desk, case)
+
+    desk.bank.is_paid_elsewhere(oldest)
+    await case.hears()
+
+    assert (case.service, (await case.letters())[-1]) == ("none", "service_eased")
+    assert "works again, fully and from now on, because what is open now has not" in last_letter(desk)
+    assert f"This is still open: - INV-2026-09-{desk.tenant_id}: $20.00" in last_letter(desk)
+
+
+async def test_service_that_a_person_gives_back_is_told_so_with_the_debt_that_is_left(desk: RecoveringDesk) -> None:
+    desk.owes()
+    case = await desk.takes_up()
+    await case.days(8)
+
+    await case.is_arranged(Arrangement.RESTORATION, "lead-1")
+    await case.rests()
+
+    eased = next(sent for sent in desk.postman.mailbox if sent.letter.payload.template == "service_eased")
+    words = " ".join(eased.rendered.text.split())
+    assert "because a colleague looked at your account and decided so. This is still open: -" in words
