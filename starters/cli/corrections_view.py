@@ -16,7 +16,8 @@ from starters.connect import connected
 _LOOK_EVERY_SECONDS = 0.3
 # So long an order waits for its question; a correction that takes longer goes on by itself.
 _PATIENCE_SECONDS = 30.0
-_BEFORE_THE_QUESTION = frozenset({Stage.OPEN, Stage.PROPOSE, Stage.APPROVE})
+# Before its question, or about to end: what it comes to is told a moment later.
+_LOOKED_AT_AGAIN = frozenset({Stage.OPEN, Stage.PROPOSE, Stage.APPROVE, Stage.RECORD, Stage.CLOSED})
 
 
 async def follow(session: Session, case: str, *, to_its_end: bool = True, tell: bool = True) -> CorrectionStory:
@@ -34,8 +35,8 @@ async def follow(session: Session, case: str, *, to_its_end: bool = True, tell: 
 
 
 def _is_asked(story: CorrectionStory) -> bool:
-    """Whether it waits for a person, or is past it."""
-    return story.approval is not None or story.stage not in _BEFORE_THE_QUESTION
+    """Whether it waits for a person, or is being carried out."""
+    return story.approval is not None or story.stage not in _LOOKED_AT_AGAIN
 
 
 def ended_well(story: CorrectionStory) -> None:
