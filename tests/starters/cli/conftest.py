@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+import typer
+from typer.testing import Result
 
 from settings import Settings
-from starters.cli import app
+from tests.starters.cli.counter import lay_out, typed
 from tests.starters.desk import CaseDesk
 
 
@@ -24,8 +25,15 @@ class Terminal:
 
     async def types(self, *words: str, given: str | None = None) -> Result:
         """Run a command in a thread, as cases are worked on meanwhile; `given` comes through standard input."""
-        command = ["--data", str(self.data), *words]
-        return await asyncio.to_thread(CliRunner().invoke, app, command, input=given, catch_exceptions=False)
+        return await typed(self.data, words, given)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def command_line_put_together_once() -> Iterator[None]:
+    """Typer makes its hundred commands anew for every line that is typed in a test; a process has only one to make."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(typer.testing, "_get_command", cache(typer.main.get_command))
+        yield
 
 
 @pytest.fixture
@@ -38,11 +46,5 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def terminal(bare_environment: None, desk: CaseDesk, tmp_path: Path) -> Terminal:
-    found = {
-        "RUNBOOKS_DATABASE_URL": desk.books.engine.url.render_as_string(hide_password=False),
-        "RUNBOOKS_TEMPORAL_ADDRESS": desk.settings.temporal_address,
-        "RUNBOOKS_TASK_QUEUE": desk.settings.task_queue,
-    }
-    (tmp_path / "sandbox.json").write_text(json.dumps({"settings": found}))
-    (tmp_path / "operators.json").write_text(json.dumps(desk.tokens))
+    lay_out(tmp_path, desk.books.engine, desk.settings.temporal_address, desk.settings.task_queue, desk.tokens)
     return Terminal(tmp_path, desk)

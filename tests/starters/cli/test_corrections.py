@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,31 +12,22 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from billing.cases import Verdict
 from billing.invoices import InvoiceStatus
 from starters import decisions
 from starters.cli import app
 from tests.fixtures.temporal import CaseClock
+from tests.starters.cli.counter import Counter, shown_as_json
 from tests.workflows.correcting import CorrectingDesk, a_correcting_desk
 
 INVOICE = "INV-2026-10-acme"
 WHY = ("--reason", "The meter counted twice.")
 
 
-@dataclass(frozen=True)
-class Counter:
-    """A terminal beside the house."""
-
-    desk: CorrectingDesk
-    data: Path
-
-    async def types(self, words: str, *more: str) -> Result:
-        """Type a command; what it starts waits for people and not for the clock."""
-        command = ["--data", str(self.data), *words.split(), *more]
-        with self.desk.clock.held():
-            return await asyncio.to_thread(CliRunner().invoke, app, command, catch_exceptions=False)
+class House(Counter[CorrectingDesk]):
+    """A terminal beside the house that corrects."""
 
     async def orders(self, words: str, *more: str) -> dict[str, Any]:
         """Order a correction as finance; the story that the command shows."""
@@ -52,25 +42,12 @@ class Counter:
 @pytest.fixture
 async def counter(
     bare_environment: None, engine: Engine, case_clock: CaseClock, tmp_path: Path
-) -> AsyncIterator[Counter]:
+) -> AsyncIterator[House]:
     async with a_correcting_desk(engine, case_clock, tmp_path / "files") as desk:
-        found = {
-            "RUNBOOKS_DATABASE_URL": engine.url.render_as_string(hide_password=False),
-            "RUNBOOKS_TEMPORAL_ADDRESS": case_clock.client.service_client.config.target_host,
-            "RUNBOOKS_TASK_QUEUE": desk.queue,
-        }
-        (tmp_path / "sandbox.json").write_text(json.dumps({"settings": found}))
-        (tmp_path / "operators.json").write_text(json.dumps(desk.world.tokens))
-        yield Counter(desk, tmp_path)
+        yield House(desk, tmp_path)
 
 
-def shown_as_json(result: Result) -> dict[str, Any]:
-    """The answer among what the worker of the same process has logged."""
-    shown: dict[str, Any] = json.loads(result.stdout[result.stdout.index("{\n") : result.stdout.rindex("}") + 1])
-    return shown
-
-
-async def test_an_order_shows_before_and_after_and_the_command_that_approves_it(counter: Counter) -> None:
+async def test_an_order_shows_before_and_after_and_the_command_that_approves_it(counter: House) -> None:
     counter.desk.owes()
 
     result = await counter.types(f"invoice correct {INVOICE} --amount 25.00 --as finance-1", *WHY)
@@ -86,7 +63,7 @@ async def test_an_order_shows_before_and_after_and_the_command_that_approves_it(
     assert await counter.ends(case) == "credited"
 
 
-async def test_lines_are_corrected_by_what_follows_them(counter: Counter) -> None:
+async def test_lines_are_corrected_by_what_follows_them(counter: House) -> None:
     counter.desk.owes()
 
     story = await counter.orders(f"correct {INVOICE} --line 1 --quantity 2,900")
@@ -95,7 +72,7 @@ async def test_lines_are_corrected_by_what_follows_them(counter: Counter) -> Non
     assert story["statements"][0] == "Line 1, API calls: 3,100 for USD 310.00, correct 2,900 for USD 290.00."
 
 
-async def test_a_refund_goes_back_to_the_payment_method(counter: Counter) -> None:
+async def test_a_refund_goes_back_to_the_payment_method(counter: House) -> None:
     counter.desk.has_paid()
 
     story = await counter.orders(f"refund {INVOICE} --amount 25.00")
@@ -109,7 +86,7 @@ async def test_a_refund_goes_back_to_the_payment_method(counter: Counter) -> Non
     [("void", "voided", InvoiceStatus.VOID), ("write-off", "written off", InvoiceStatus.UNCOLLECTIBLE)],
 )
 async def test_an_invoice_is_voided_or_written_off_once_a_lead_agrees(
-    counter: Counter, command: str, ending: str, status: InvoiceStatus
+    counter: House, command: str, ending: str, status: InvoiceStatus
 ) -> None:
     counter.desk.owes()
     story = await counter.orders(f"{command} {INVOICE}")
@@ -121,7 +98,7 @@ async def test_an_invoice_is_voided_or_written_off_once_a_lead_agrees(
     assert counter.desk.invoice("acme").status is status
 
 
-async def test_the_same_key_shows_the_same_correction_and_another_order_under_it_is_refused(counter: Counter) -> None:
+async def test_the_same_key_shows_the_same_correction_and_another_order_under_it_is_refused(counter: House) -> None:
     counter.desk.owes()
     key = ("--idempotency-key", uuid4().hex)
 
@@ -135,7 +112,7 @@ async def test_the_same_key_shows_the_same_correction_and_another_order_under_it
     assert [row["case_id"] for row in listed] == [first["case_id"]]
 
 
-async def test_one_is_looked_at_and_given_up(counter: Counter) -> None:
+async def test_one_is_looked_at_and_given_up(counter: House) -> None:
     counter.desk.owes()
     case = (await counter.orders(f"correct {INVOICE} --amount 25.00"))["case_id"]
 
@@ -151,7 +128,7 @@ async def test_one_is_looked_at_and_given_up(counter: Counter) -> None:
     assert "is closed: order another one if need be" in again.stderr
 
 
-async def test_whoever_waits_learns_how_it_ended(counter: Counter) -> None:
+async def test_whoever_waits_learns_how_it_ended(counter: House) -> None:
     counter.desk.owes()
     waits = asyncio.create_task(counter.types(f"invoice correct {INVOICE} --amount 25.00 --wait --as finance-1", *WHY))
     async with asyncio.timeout(30):
@@ -169,7 +146,7 @@ async def test_whoever_waits_learns_how_it_ended(counter: Counter) -> None:
     assert "ended: rejected, The count is right." in " ".join(result.stderr.split())
 
 
-async def test_what_cannot_be_done_ends_with_what_can(counter: Counter) -> None:
+async def test_what_cannot_be_done_ends_with_what_can(counter: House) -> None:
     counter.desk.has_paid()
 
     result = await counter.types(f"invoice void {INVOICE} --as finance-1", *WHY)
@@ -216,7 +193,7 @@ WRONG = {
 }
 
 
-async def test_what_was_typed_wrong_is_told_in_a_sentence(counter: Counter) -> None:
+async def test_what_was_typed_wrong_is_told_in_a_sentence(counter: House) -> None:
     counter.desk.owes()
 
     results = {words: await counter.types(words, *WHY) for words in WRONG}
@@ -228,7 +205,7 @@ async def test_what_was_typed_wrong_is_told_in_a_sentence(counter: Counter) -> N
     assert "there is no correction correction/INV-1/k-none" in unknown.stderr
 
 
-async def test_an_order_that_no_worker_takes_up_is_told_with_its_name(counter: Counter) -> None:
+async def test_an_order_that_no_worker_takes_up_is_told_with_its_name(counter: House) -> None:
     counter.desk.owes()
     found = json.loads((counter.data / "sandbox.json").read_text())
     found["settings"]["RUNBOOKS_TASK_QUEUE"] = "nobody-works-here"
@@ -244,7 +221,7 @@ async def test_an_order_that_no_worker_takes_up_is_told_with_its_name(counter: C
     await counter.desk.clock.client.get_workflow_handle(row.case_id).terminate()
 
 
-async def test_who_may_not_order_may_neither_order_nor_give_up(counter: Counter) -> None:
+async def test_who_may_not_order_may_neither_order_nor_give_up(counter: House) -> None:
     counter.desk.owes()
     case = (await counter.orders(f"correct {INVOICE} --amount 25.00"))["case_id"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from billing.cases import Ending
 from settings import Settings
 from tests.fixtures.temporal import CaseClock
 from tests.starters.cli.conftest import Terminal
+from tests.starters.cli.counter import lay_out
 from tests.starters.desk import CaseDesk
 from tests.workflows.office import Office, an_office
 
@@ -39,14 +39,15 @@ def counter(office: Office, bare_environment: None, tmp_path: Path) -> Terminal:
     """A terminal at the office."""
     engine, client = office.world.engine, office.clock.client
     settings = Settings(temporal_address=client.service_client.config.target_host, task_queue=office.queue)
-    found = {
-        "RUNBOOKS_DATABASE_URL": engine.url.render_as_string(hide_password=False),
-        "RUNBOOKS_TEMPORAL_ADDRESS": settings.temporal_address,
-        "RUNBOOKS_TASK_QUEUE": settings.task_queue,
-        "RUNBOOKS_EVIDENCE_DIR": str(tmp_path / "evidence"),
-    }
-    (tmp_path / "sandbox.json").write_text(json.dumps({"settings": found}))
-    (tmp_path / "operators.json").write_text(json.dumps(office.world.tokens))
+    evidence = str(tmp_path / "evidence")
+    lay_out(
+        tmp_path,
+        engine,
+        settings.temporal_address,
+        office.queue,
+        office.world.tokens,
+        RUNBOOKS_EVIDENCE_DIR=evidence,
+    )
     return Terminal(tmp_path, CaseDesk(client, Books.over(engine), settings, office.world.tokens))
 
 

@@ -2,54 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from starters.cli import app
 from tests.fixtures.temporal import CaseClock
+from tests.starters.cli.counter import Counter
 from tests.workflows.recovering import CaseInHand, RecoveringDesk, a_recovering_desk
 
 WHY = ("--reason", "They asked for it by telephone.")
 
 
-@dataclass(frozen=True)
-class Counter:
-    """A terminal beside the house."""
-
-    desk: RecoveringDesk
-    data: Path
+class House(Counter[RecoveringDesk]):
+    """A terminal beside the house that recovers; `acme` stands for the customer of the test."""
 
     async def types(self, words: str, *more: str) -> Result:
-        command = ["--data", str(self.data), *re.sub(r"\bacme\b(?!-)", self.desk.tenant_id, words).split(), *more]
-        with self.desk.clock.held():
-            return await asyncio.to_thread(CliRunner().invoke, app, command, catch_exceptions=False)
+        return await super().types(re.sub(r"\bacme\b(?!-)", self.desk.tenant_id, words), *more)
 
 
 @pytest.fixture
 async def counter(
     bare_environment: None, engine: Engine, case_clock: CaseClock, tmp_path: Path
-) -> AsyncIterator[Counter]:
+) -> AsyncIterator[House]:
     async with a_recovering_desk(engine, case_clock, tmp_path / "files") as desk:
-        found = {
-            "RUNBOOKS_DATABASE_URL": engine.url.render_as_string(hide_password=False),
-            "RUNBOOKS_TEMPORAL_ADDRESS": case_clock.client.service_client.config.target_host,
-            "RUNBOOKS_TASK_QUEUE": desk.queue,
-        }
-        (tmp_path / "sandbox.json").write_text(json.dumps({"settings": found}))
-        (tmp_path / "operators.json").write_text(json.dumps(desk.world.tokens))
-        yield Counter(desk, tmp_path)
+        yield House(desk, tmp_path)
 
 
-async def owing(counter: Counter, days: float = 0) -> CaseInHand:
+async def owing(counter: House, days: float = 0) -> CaseInHand:
     """A case that has been under way for so many days."""
     counter.desk.owes()
     case = await counter.desk.takes_up()
@@ -58,7 +42,7 @@ async def owing(counter: Counter, days: float = 0) -> CaseInHand:
     return case
 
 
-async def test_a_case_shows_rung_next_step_and_what_is_owed(counter: Counter) -> None:
+async def test_a_case_shows_rung_next_step_and_what_is_owed(counter: House) -> None:
     await owing(counter)
 
     listed = await counter.types("delinquency list")
@@ -73,7 +57,7 @@ async def test_a_case_shows_rung_next_step_and_what_is_owed(counter: Counter) ->
     assert '"ending": null' in as_json.stdout
 
 
-async def test_what_is_agreed_on_counts_at_once_or_waits_for_another_person(counter: Counter) -> None:
+async def test_what_is_agreed_on_counts_at_once_or_waits_for_another_person(counter: House) -> None:
     case = await owing(counter, days=8)
     day = f"{datetime.now(UTC) + timedelta(days=10):%Y-%m-%d}"
 
@@ -93,7 +77,7 @@ async def test_what_is_agreed_on_counts_at_once_or_waits_for_another_person(coun
     assert restored.exit_code == 2, "the exemption has given the service back already"
 
 
-async def test_what_cannot_be_agreed_on_says_why(counter: Counter) -> None:
+async def test_what_cannot_be_agreed_on_says_why(counter: House) -> None:
     await owing(counter)
 
     answers = {
@@ -117,7 +101,7 @@ async def test_what_cannot_be_agreed_on_says_why(counter: Counter) -> None:
     assert "nobody-known has no recovery" in said["extend nobody-known 5 --as lead-1"][1]
 
 
-async def test_a_tenants_hold_wakes_its_case(counter: Counter) -> None:
+async def test_a_tenants_hold_wakes_its_case(counter: House) -> None:
     case = await owing(counter)
 
     held = await counter.types("holds place charging --tenant acme --as lead-1", *WHY)
@@ -127,7 +111,7 @@ async def test_a_tenants_hold_wakes_its_case(counter: Counter) -> None:
     assert (await case.story()).waits
 
 
-async def test_a_case_that_is_over_is_shown_from_the_record(counter: Counter) -> None:
+async def test_a_case_that_is_over_is_shown_from_the_record(counter: House) -> None:
     case = await owing(counter)
     counter.desk.bank.is_paid_elsewhere(f"inv-{counter.desk.tenant_id}")
     await case.hears()

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from starters.cli import app
 from tests.fixtures.temporal import CaseClock
+from tests.starters.cli.counter import lay_out, typed
 from tests.workflows.month_end_office import MONTHS_OF_THEIR_OWN, MonthEndOffice, a_billing_office
 
 
@@ -28,8 +28,7 @@ class Counter:
 
     async def types(self, words: str, *more: str) -> Result:
         """Run a command; `{p}` stands for the option that names the period."""
-        command = ["--data", str(self.data), *words.replace("{p}", f"--period {self.period}").split(), *more]
-        return await asyncio.to_thread(CliRunner().invoke, app, command, catch_exceptions=False)
+        return await typed(self.data, [*words.replace("{p}", f"--period {self.period}").split(), *more])
 
     async def sees(self, what: str) -> str:
         """Look at the run until it says something."""
@@ -47,13 +46,8 @@ async def counter(
     period = next(MONTHS_OF_THEIR_OWN)
     async with a_billing_office(engine, case_clock, tmp_path / "files") as office:
         office.bills("acme", "birch", period=period)
-        found = {
-            "RUNBOOKS_DATABASE_URL": engine.url.render_as_string(hide_password=False),
-            "RUNBOOKS_TEMPORAL_ADDRESS": case_clock.client.service_client.config.target_host,
-            "RUNBOOKS_TASK_QUEUE": office.queue,
-        }
-        (tmp_path / "sandbox.json").write_text(json.dumps({"settings": found}))
-        (tmp_path / "operators.json").write_text(json.dumps(office.tokens))
+        address = case_clock.client.service_client.config.target_host
+        lay_out(tmp_path, engine, address, office.queue, office.tokens)
         yield Counter(office, tmp_path, period)
 
 

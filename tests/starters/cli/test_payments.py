@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,15 +12,14 @@ import httpx
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine
-from typer.testing import CliRunner, Result
 
 from adapters.postgres.books import Books
 from billing.money import Money
 from settings import Settings
-from starters.cli import app
 from tests.console.caller import Caller, calling
 from tests.fakes.collector import FakeCollector
 from tests.fixtures.temporal import CaseClock
+from tests.starters.cli.counter import Counter
 from tests.starters.desk import CaseDesk
 from tests.workflows.desk import Desk, opened
 
@@ -31,19 +28,12 @@ WHY = "They have money on the account now."
 
 
 @dataclass
-class Counter:
+class House(Counter[Desk]):
     """A terminal and a client of the API beside one house, whose bank is the fake; Acme owes USD 310.00."""
 
-    desk: Desk
     bank: FakeCollector
-    data: Path
     caller: Caller
     run: str = field(default_factory=lambda: uuid4().hex[:8])
-
-    async def types(self, words: str, *more: str) -> Result:
-        command = ["--data", str(self.data), *words.split(), *more]
-        with self.desk.clock.held():
-            return await asyncio.to_thread(CliRunner().invoke, app, command, catch_exceptions=False)
 
     async def posts(self, key: str, by: str = "lead-1", invoice: str = INVOICE) -> httpx.Response:
         headers = {"Idempotency-Key": f"{key}-{self.run}"}
@@ -56,24 +46,17 @@ class Counter:
 @pytest.fixture
 async def counter(
     bare_environment: None, engine: Engine, case_clock: CaseClock, tmp_path: Path
-) -> AsyncIterator[Counter]:
+) -> AsyncIterator[House]:
     bank = FakeCollector()
     async with opened(Desk, engine, case_clock, tmp_path / "files", collector=bank) as desk:
         desk.world.tenant("acme")
         bank.bill(ID, "acme", Money.of("310.00", "USD"))
-        found = {
-            "RUNBOOKS_DATABASE_URL": engine.url.render_as_string(hide_password=False),
-            "RUNBOOKS_TEMPORAL_ADDRESS": case_clock.client.service_client.config.target_host,
-            "RUNBOOKS_TASK_QUEUE": desk.queue,
-        }
-        (tmp_path / "sandbox.json").write_text(json.dumps({"settings": found}))
-        (tmp_path / "operators.json").write_text(json.dumps(desk.world.tokens))
         settings = Settings(task_queue=desk.queue, ticket_webhook_secret=SecretStr("a-secret"))
         async with calling(CaseDesk(case_clock.client, Books.over(engine), settings, desk.world.tokens)) as caller:
-            yield Counter(desk, bank, tmp_path, caller)
+            yield House(desk, tmp_path, bank, caller)
 
 
-async def test_a_person_has_it_charged_and_sees_every_attempt(counter: Counter) -> None:
+async def test_a_person_has_it_charged_and_sees_every_attempt(counter: House) -> None:
     counter.bank.next_answers.extend(["insufficient_funds", "paid"])
 
     declined = await counter.types(f"payments retry {INVOICE} --as lead-1", "--reason", WHY)
@@ -90,7 +73,7 @@ async def test_a_person_has_it_charged_and_sees_every_attempt(counter: Counter) 
     ]
 
 
-async def test_the_same_key_charges_once_whatever_it_is_asked_through(counter: Counter) -> None:
+async def test_the_same_key_charges_once_whatever_it_is_asked_through(counter: House) -> None:
     first, again = await counter.posts("phone-1"), await counter.posts("phone-1")
     typed = await counter.types(
         f"payments retry {ID} --as lead-1 --idempotency-key phone-1-{counter.run} --json", "--reason", WHY
@@ -102,7 +85,7 @@ async def test_the_same_key_charges_once_whatever_it_is_asked_through(counter: C
     assert len(counter.bank.charges) == 1
 
 
-async def test_over_http_the_page_shows_what_was_tried_and_by_whom(counter: Counter) -> None:
+async def test_over_http_the_page_shows_what_was_tried_and_by_whom(counter: House) -> None:
     counter.bank.next_answers.append("expired_card")
     await counter.posts("phone-1")
 
@@ -118,7 +101,7 @@ async def test_over_http_the_page_shows_what_was_tried_and_by_whom(counter: Coun
     )
 
 
-async def test_by_hand_it_is_charged_five_times_at_most(counter: Counter) -> None:
+async def test_by_hand_it_is_charged_five_times_at_most(counter: House) -> None:
     counter.bank.next_answers.extend(["insufficient_funds"] * 6)
 
     answers = [await counter.posts(f"phone-{number}") for number in range(6)]
@@ -127,7 +110,7 @@ async def test_by_hand_it_is_charged_five_times_at_most(counter: Counter) -> Non
     assert "charged by hand 5 times" in answers[-1].json()["error"]["message"]
 
 
-async def test_what_cannot_be_charged_is_said_in_words(counter: Counter) -> None:
+async def test_what_cannot_be_charged_is_said_in_words(counter: House) -> None:
     stranger = await counter.posts("phone-1", by="engineering-1")
     unknown = await counter.posts("phone-2", invoice="INV-none")
     keyless = await counter.caller.asks("lead-1", "POST", f"/payments/{INVOICE}/attempts", json={"reason": WHY})

@@ -2,57 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine
-from typer.testing import CliRunner, Result
 
-from starters.cli import app
 from tests.fixtures.temporal import CaseClock
+from tests.starters.cli.counter import Counter, shown_as_json
 from tests.workflows.comparing import ComparingDesk, a_comparing_desk, copied
 
-
-@dataclass(frozen=True)
-class Counter:
-    """A terminal beside the house."""
-
-    desk: ComparingDesk
-    data: Path
-
-    async def types(self, words: str, *more: str) -> Result:
-        command = ["--data", str(self.data), *words.split(), *more]
-        return await asyncio.to_thread(CliRunner().invoke, app, command, catch_exceptions=False)
+House = Counter[ComparingDesk]
 
 
 @pytest.fixture
 async def counter(
     bare_environment: None, engine: Engine, case_clock: CaseClock, tmp_path: Path
-) -> AsyncIterator[Counter]:
+) -> AsyncIterator[House]:
     async with a_comparing_desk(engine, case_clock, tmp_path / "files") as desk:
-        found = {
-            "RUNBOOKS_DATABASE_URL": engine.url.render_as_string(hide_password=False),
-            "RUNBOOKS_TEMPORAL_ADDRESS": case_clock.client.service_client.config.target_host,
-            "RUNBOOKS_TASK_QUEUE": desk.queue,
-        }
-        (tmp_path / "sandbox.json").write_text(json.dumps({"settings": found}))
-        (tmp_path / "operators.json").write_text(json.dumps(desk.world.tokens))
         yield Counter(desk, tmp_path)
 
 
-def shown_as_json(result: Result) -> dict[str, Any]:
-    """The answer among what the worker of the same process has logged."""
-    shown: dict[str, Any] = json.loads(result.stdout[result.stdout.index("{") : result.stdout.rindex("}") + 1])
-    return shown
-
-
-async def test_a_month_that_agrees_is_shown_with_its_totals(counter: Counter) -> None:
+async def test_a_month_that_agrees_is_shown_with_its_totals(counter: House) -> None:
     counter.desk.sides.both("acme")
     counter.desk.is_ready()
 
@@ -63,7 +36,7 @@ async def test_a_month_that_agrees_is_shown_with_its_totals(counter: Counter) ->
     assert "USD\t1\tUSD 100.00\tUSD 100.00\tUSD 0.00" in result.stdout
 
 
-async def test_a_difference_is_a_row_with_its_repair_and_an_exit_code(counter: Counter) -> None:
+async def test_a_difference_is_a_row_with_its_repair_and_an_exit_code(counter: House) -> None:
     counter.desk.sides.document("bolt", 860_50)
     counter.desk.is_ready()
 
@@ -74,7 +47,7 @@ async def test_a_difference_is_a_row_with_its_repair_and_an_exit_code(counter: C
     assert row in result.stdout
 
 
-async def test_the_same_key_shows_the_same_one(counter: Counter) -> None:
+async def test_the_same_key_shows_the_same_one(counter: House) -> None:
     counter.desk.sides.both("acme")
     counter.desk.is_ready()
     words = f"reconcile --period 2026-10 --as finance-1 --json --no-wait --idempotency-key {uuid4().hex}"
@@ -87,7 +60,7 @@ async def test_the_same_key_shows_the_same_one(counter: Counter) -> None:
     assert len(json.loads(listed.stdout)) == 1
 
 
-async def test_duplicates_are_looked_at_and_voided(counter: Counter) -> None:
+async def test_duplicates_are_looked_at_and_voided(counter: House) -> None:
     counter.desk.sides.both("acme", 30_00)
     counter.desk.sides.theirs.append(copied(counter.desk.sides.theirs[0], "in_copy", number=None))
     counter.desk.is_ready()
@@ -118,14 +91,14 @@ async def test_duplicates_are_looked_at_and_voided(counter: Counter) -> None:
         ("reconciliation leave-duplicates 2026-10/none --reason why --as finance-1", "reconciliation/2026-10/none"),
     ],
 )
-async def test_what_cannot_be_done_is_told_in_a_sentence(counter: Counter, words: str, told: str) -> None:
+async def test_what_cannot_be_done_is_told_in_a_sentence(counter: House, words: str, told: str) -> None:
     result = await counter.types(words)
 
     assert result.exit_code == 2
     assert told in result.stderr
 
 
-async def test_nothing_on_record_is_an_empty_list(counter: Counter) -> None:
+async def test_nothing_on_record_is_an_empty_list(counter: House) -> None:
     result = await counter.types("reconciliation list --json")
 
     assert (result.exit_code, json.loads(result.stdout)) == (0, [])

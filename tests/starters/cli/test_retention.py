@@ -3,57 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine
-from typer.testing import CliRunner, Result
 
 from billing.retention import case_id
-from starters.cli import app
 from tests.fixtures.temporal import CaseClock
+from tests.starters.cli.counter import Counter, shown_as_json
 from tests.workflows.purging import PurgingDesk, a_purging_desk
 
 
-@dataclass(frozen=True)
-class Counter:
-    """A terminal beside the house."""
-
-    desk: PurgingDesk
-    data: Path
-
-    async def types(self, words: str, *more: str) -> Result:
-        command = ["--data", str(self.data), *words.split(), *more]
-        return await asyncio.to_thread(CliRunner().invoke, app, command, catch_exceptions=False)
+class House(Counter[PurgingDesk]):
+    """A terminal beside the house that deletes."""
 
     async def plans(self) -> tuple[str, str]:
         """A plan that waits to be confirmed: its name and its hash."""
         self.desk.waits("acme")
-        result = await self.types("retention plan --as finance-1 --json")
-        planned: dict[str, Any] = json.loads(result.stdout[result.stdout.index("{") : result.stdout.rindex("}") + 1])
+        planned = shown_as_json(await self.types("retention plan --as finance-1 --json"))
         return planned["plan_id"], planned["sha256"]
 
 
 @pytest.fixture
 async def counter(
     bare_environment: None, engine: Engine, case_clock: CaseClock, tmp_path: Path
-) -> AsyncIterator[Counter]:
+) -> AsyncIterator[House]:
     async with a_purging_desk(engine, case_clock, tmp_path / "files") as desk:
-        found = {
-            "RUNBOOKS_DATABASE_URL": engine.url.render_as_string(hide_password=False),
-            "RUNBOOKS_TEMPORAL_ADDRESS": case_clock.client.service_client.config.target_host,
-            "RUNBOOKS_TASK_QUEUE": desk.queue,
-        }
-        (tmp_path / "sandbox.json").write_text(json.dumps({"settings": found}))
-        (tmp_path / "operators.json").write_text(json.dumps(desk.world.tokens))
-        yield Counter(desk, tmp_path)
+        yield House(desk, tmp_path)
 
 
-async def test_a_plan_is_made_shown_confirmed_approved_and_certified(counter: Counter) -> None:
+async def test_a_plan_is_made_shown_confirmed_approved_and_certified(counter: House) -> None:
     plan_id, sha256 = await counter.plans()
     handle = counter.desk.clock.client.get_workflow_handle(case_id(plan_id))
     early = await counter.types(f"retention certificate {plan_id} --out", str(counter.data / "early.pdf"))
@@ -80,7 +60,7 @@ async def test_a_plan_is_made_shown_confirmed_approved_and_certified(counter: Co
     assert (counter.data / "c.pdf").read_bytes().startswith(b"%PDF")
 
 
-async def test_nothing_is_confirmed_by_an_old_hash_without_the_word_or_by_anybody(counter: Counter) -> None:
+async def test_nothing_is_confirmed_by_an_old_hash_without_the_word_or_by_anybody(counter: House) -> None:
     plan_id, sha256 = await counter.plans()
     confirm = f"retention confirm {plan_id}"
 
