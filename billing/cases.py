@@ -14,6 +14,7 @@ from billing.moments import Moment
 from billing.money import Money
 from billing.policy.bundle import Policy
 from billing.redaction import no_card_number
+from billing.sharing import SHARED
 from billing.spelling import KEPT, Spelled
 from billing.tenants import Tenant
 
@@ -121,8 +122,8 @@ class OpenedCase(BaseModel):
     severity: Severity
     escalation_reasons: tuple[str, ...]
     pattern: tuple[SimilarCase, ...] = ()
-    policy: Policy
-    calendar: BusinessCalendar
+    policy: Annotated[Policy, SHARED]
+    calendar: Annotated[BusinessCalendar, SHARED]
     clocks: tuple[Clock, ...] = ()
     problems: tuple[str, ...] = ()
     duplicate_of: str | None = None

@@ -19,8 +19,9 @@ from billing.money import Money
 from billing.payments import CardUpdated, RetryPhase
 from billing.policy.bundle import Policy
 from billing.provider_events import News
+from billing.sharing import SHARED
 from billing.tenants import TenantId
-from billing.wording import counted, dated
+from billing.wording import counted, dated, timed
 
 CASE = "delinquency"
 """The workflow type, and the beginning of each case's id: `delinquency/<tenant>`."""
@@ -135,8 +136,8 @@ class OpenedDelinquency(_Record):
     case_id: str
     episode: int
     opened_at: AwareDatetime
-    policy: Policy
-    calendar: BusinessCalendar
+    policy: Annotated[Policy, SHARED]
+    calendar: Annotated[BusinessCalendar, SHARED]
 
 
 class Chase(_Record):
@@ -152,7 +153,7 @@ class Chase(_Record):
         """For lists: `retrying, next Tue 24 Nov 09:00 UTC`."""
         if self.paused:
             return f"rests: {self.paused}"
-        return f"{self.phase}, next {self.next_at:%a %d %b %H:%M} UTC" if self.next_at else self.phase.value
+        return f"{self.phase}, next {timed(self.next_at)}" if self.next_at else self.phase.value
 
 
 class Carried(_Record):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from billing.money import MINOR_UNIT_PLACES
 from billing.periods import Span
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def written(quantity: Decimal | int) -> str:
@@ -39,6 +42,18 @@ def unit_price(unit_amount: Decimal, currency: str) -> str:
 def dated(day: date) -> str:
     """A day as `3 October 2026`."""
     return f"{day.day} {day:%B %Y}"
+
+
+def stamped(moment: datetime) -> str:
+    """A moment of a story as `03 Oct 09:00:12`. Not by `strftime`, which imports for every call: a story has many lines,
+    and imports are dear where workflow code is isolated."""
+    return f"{moment.day:02} {_MONTHS[moment.month - 1]} {moment.time().isoformat('seconds')}"
+
+
+def timed(moment: datetime) -> str:
+    """What is planned for a moment in UTC: `Tue 24 Nov 09:00 UTC`; not by `strftime`, see `stamped`."""
+    day = f"{_WEEKDAYS[moment.weekday()]} {moment.day:02} {_MONTHS[moment.month - 1]}"
+    return f"{day} {moment.time().isoformat('minutes')} UTC"
 
 
 def days(first: date, last: date) -> str:

@@ -5,9 +5,10 @@ from decimal import Decimal
 
 import pytest
 from hypothesis import given
+from hypothesis.strategies import datetimes, just
 
 from billing.periods import Span
-from billing.wording import counted, days, listed, percent, stretch, unit_price, units, written
+from billing.wording import counted, days, listed, percent, stamped, stretch, timed, unit_price, units, written
 from tests.billing.strategies import quantities
 
 
@@ -82,3 +83,11 @@ def test_a_stretch_of_time_names_its_zone(end: str, words: str) -> None:
 )
 def test_lists_read_as_sentences(parts: list[str], at_most: int | None, words: str) -> None:
     assert listed(parts, at_most=at_most) == words
+
+
+@given(datetimes(timezones=just(UTC)))
+def test_moments_read_as_the_calendar_writes_them_in_any_locale(moment: datetime) -> None:
+    story, plan = stamped(moment), timed(moment)
+
+    assert story == f"{moment:%d %b %H:%M:%S}"
+    assert plan == f"{moment:%a %d %b %H:%M} UTC"

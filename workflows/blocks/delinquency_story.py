@@ -1,7 +1,7 @@
 """How a recovery shows itself in the Temporal UI: rung, next step and when, net due, and why it waits."""
 
 from billing.recovery import RecoveryStory
-from billing.wording import listed
+from billing.wording import listed, timed
 from workflows.blocks.story import latest_lines, open_question
 
 
@@ -13,7 +13,7 @@ def as_markdown(story: RecoveryStory) -> str:
     service = f" · {story.service.in_words()}" if story.service else ""
     parts = [
         f"## {place}{service}{' · needs a person' if story.needs_human else ''}",
-        f"**Next:** {story.next_step}{f', {story.next_at:%a %d %b %H:%M} UTC' if story.next_at else ''}",
+        f"**Next:** {story.next_step}{f', {timed(story.next_at)}' if story.next_at else ''}",
         f"**Net due:** {owed}",
         "\n".join(
             f"- {debt.number}: {debt.net}, overdue since {debt.since:%d %b %Y}, {debt.chased}" for debt in story.debts

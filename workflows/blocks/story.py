@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from billing.cases import CaseStory, PendingApproval, StoryLine
+from billing.wording import stamped
 
 _LINES_SHOWN = 12
 
@@ -53,6 +54,4 @@ def _until(due: datetime | None) -> str:
 
 def latest_lines(timeline: Sequence[StoryLine]) -> str:
     """The end of the story, in UTC."""
-    return "\n".join(
-        ["**Story**\n", *(f"- `{line.at:%d %b %H:%M:%S}` {line.text}" for line in timeline[-_LINES_SHOWN:])]
-    )
+    return "\n".join(["**Story**\n", *(f"- `{stamped(line.at)}` {line.text}" for line in timeline[-_LINES_SHOWN:])])
