@@ -79,6 +79,11 @@ class PlanRow(_Record):
     fate: Fate
     rows: int
 
+    @property
+    def subject(self) -> str:
+        """The customer, or the month."""
+        return self.tenant_id or self.table
+
     def in_words(self) -> str:
         """`1,204 rows of usage_events of acme`."""
         whose = f" of {self.tenant_id}" if self.tenant_id else ", a whole month"
@@ -139,16 +144,17 @@ class PurgePlan(_Record):
 
 
 def drift(planned: PurgePlan, now: PurgePlan) -> tuple[str, ...]:
-    """What differs from a plan that people confirmed, in sentences; empty when nothing does."""
-    before, after = _by_place(planned.rows), _by_place(now.rows)
+    """What would be deleted otherwise than people confirmed, in sentences; empty when nothing would. Customers and months
+    that are no part of the plan change nothing: it deletes nothing of them, and they have their turn in the next one."""
+    subjects = {*planned.tenants, *planned.months}
+    before, after = _by_place(planned.rows), _by_place(row for row in now.rows if row.subject in subjects)
     rows = [
         f"{before[place].in_words() if place in before else 'nothing'} planned, "
         f"{after[place].in_words() if place in after else 'nothing'} now"
         for place in sorted({*before, *after})
         if before.get(place) != after.get(place)
     ]
-    stayed = set(planned.spared) ^ set(now.spared)
-    why = [f"{one.subject} {'stays now' if one in now.spared else 'stayed then'}: {one.why}" for one in _sorted(stayed)]
+    why = [f"{one.subject} stays now: {one.why}" for one in _sorted(now.spared) if one.subject in subjects]
     settings = [
         f"{name.replace('_', ' ')} was {getattr(planned, name)}, is {getattr(now, name)}"
         for name in ("as_of", "usage_before", "policy")

@@ -52,8 +52,14 @@ def test_equal_plans_have_one_hash_that_survives_storage() -> None:
             ("3 rows of api_keys of acme planned, 4 rows of api_keys of acme now",),
         ),
         (plan(NAME), ("3 rows of api_keys of acme planned, nothing now",)),
-        (plan(KEYS, NAME, MONTH), ("nothing planned, 1,204 rows of usage_events_y2024m01, a whole month now",)),
-        (plan(KEYS, NAME, spared=(HELD,)), ("bolt stays now: deletion is held by lead-1: a court asked",)),
+        (
+            plan(spared=(HELD.model_copy(update={"subject": "acme"}),)),
+            (
+                "3 rows of api_keys of acme planned, nothing now",
+                "1 row of tenants of acme planned, nothing now",
+                "acme stays now: deletion is held by lead-1: a court asked",
+            ),
+        ),
         (plan(KEYS, NAME, policy="2026-12"), ("policy was 2026-11, is 2026-12",)),
     ],
 )
@@ -66,8 +72,18 @@ def test_every_difference_has_a_sentence_and_another_hash(now: PurgePlan, words:
     assert (now.sha256() == planned.sha256()) is (not words)
 
 
-def test_who_was_spared_and_is_not_any_more_is_a_difference_too() -> None:
-    assert drift(plan(spared=(HELD,)), plan()) == ("bolt stayed then: deletion is held by lead-1: a court asked",)
+@pytest.mark.parametrize(
+    "now",
+    [
+        plan(KEYS, NAME, spared=(HELD,)),
+        plan(KEYS, NAME),
+        plan(KEYS, NAME, KEYS.model_copy(update={"tenant_id": "bolt"})),
+        plan(KEYS, NAME, MONTH),
+    ],
+    ids=["stays all the same", "waits no more", "would go by now", "a month that would go by now"],
+)
+def test_who_is_no_part_of_the_plan_changes_nothing(now: PurgePlan) -> None:
+    assert drift(plan(KEYS, NAME, spared=(Spared(subject="bolt", why="dispute T-1 is open"),)), now) == ()
 
 
 @pytest.mark.parametrize(

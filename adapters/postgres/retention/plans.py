@@ -137,11 +137,11 @@ def _alone(connection: Connection) -> None:
 
 
 def _still_true(connection: Connection, pulse: Pulse, planned: PurgePlan) -> None:
-    """Plan once more as of the same moment; raises STALE_DECISION with what differs."""
+    """Plan once more as of the same moment; raises STALE_DECISION with what would be deleted otherwise."""
     now = counting.plan(connection, pulse, planned.as_of, planned.usage_before, planned.policy)
-    if now.sha256() == planned.sha256():
-        return
     differences = drift(planned, now)
+    if not differences:
+        return
     more = f", and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
     raise BillingFailure(FailureCode.STALE_DECISION, "; ".join(differences[:_SHOWN]) + more)
 

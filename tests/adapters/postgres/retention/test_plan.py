@@ -11,7 +11,7 @@ from adapters.postgres.tables import metadata
 from billing.failures import BillingFailure, FailureCode
 from billing.policy.retention import RULES, Fate
 from billing.retention import PlanState, Spared
-from tests.adapters.postgres.retention.estate import OLD_MONTH, PLAN, Estate, old_usage
+from tests.adapters.postgres.retention.estate import OLD_MONTH, PLAN, Estate, old_usage, quiet
 
 
 def test_every_table_has_a_decision() -> None:
@@ -166,6 +166,18 @@ def test_a_legal_hold_on_one_customer_keeps_the_months_that_hold_their_usage(est
     assert planned.plan.spared == (
         Spared(subject=OLD_MONTH, why="deletion of bolt is held by lead-1@ops.example: a court asked"),
     )
+
+
+def test_a_plan_is_carried_out_though_others_could_go_by_now(estate: Estate) -> None:
+    estate.waits("bolt")
+    estate.approved(estate.plan())
+    estate.waits("acme")
+    estate.run("insert into api_keys values ('key-new', 'acme')")
+
+    estate.book.begin(PLAN, quiet)
+
+    record = estate.on_record()
+    assert (record.state, record.plan.tenants) == (PlanState.EXECUTING, ("bolt",))
 
 
 def test_the_database_refuses_a_plan_whose_hash_is_another(estate: Estate) -> None:
