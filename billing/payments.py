@@ -15,6 +15,7 @@ from billing.declines import Advice
 from billing.invoices import InvoiceStatus
 from billing.money import Currency, Money
 from billing.policy.payments import PaymentPolicy
+from billing.sharing import SHARED
 
 PAYMENT_RETRY = "payment-retry"
 
@@ -172,11 +173,19 @@ class AttemptRow(_Record):
     words: str = ""
 
 
+class Pause(_Message):
+    """Stop trying until `resume`, and `why`, which people read. `schedule_only`: a new way to pay is charged all the same,
+    since the customer brought it to be charged."""
+
+    why: str
+    schedule_only: bool = False
+
+
 class RetryOrder(_Record):
     """Collect one invoice, as the `payment-retry` child of the case `case_id` (`delinquency/<tenant>/<episode>`).
 
     `alone`: nobody chases the debt; only what a person asks for is tried, and then it is over. `occasion` stands for the
-    episode then. `paused`: why nothing is tried by itself from the start, until `resume`.
+    episode then. `paused`: it rests from the start, until `resume`.
     """
 
     tenant_id: str
@@ -185,18 +194,12 @@ class RetryOrder(_Record):
     case_id: str
     alone: bool = False
     occasion: str = ""
-    paused: str | None = None
+    paused: Pause | None = None
 
     @property
     def workflow_id(self) -> str:
         """`payment-retry/<invoice>/<episode>`."""
         return f"{PAYMENT_RETRY}/{self.invoice_id}/{self.occasion or self.episode}"
-
-
-class Pause(_Message):
-    """Stop trying until `resume`: a dispute or a hold; `why` is what people read."""
-
-    why: str
 
 
 class CardUpdated(_Message):
@@ -236,7 +239,7 @@ class OpenedRetry(_Record):
     tried: dict[Origin, int]
     scheduled_since: int
     last_tried_at: AwareDatetime | None
-    policy: PaymentPolicy
+    policy: Annotated[PaymentPolicy, SHARED]
     advice: Advice | None = None
     decline_code: str | None = None
 

@@ -22,6 +22,7 @@ from billing.ladder_moves import exemption_over
 from billing.recovery import CASE, DelinquencyOrder, Ending
 from billing.recovery_letters import RestoredBecause
 from billing.recovery_steps import is_silent, settled_as
+from billing.wording import timed
 from workflows.blocks.records import noted
 from workflows.blocks.waiting import wait_until
 from workflows.delinquency_ladder import DelinquencyLadder
@@ -74,7 +75,7 @@ class Delinquency(DelinquencyLadder):
         until = min(moment for moment in (action and action.at, announced, self._look_again(action)) if moment)
         self.plan(action)
         await self.put_on_record()
-        came = await wait_until(until, lambda: self.stirred, name=f"{self.next_step} {until:%a %d %b %H:%M} UTC")
+        came = await wait_until(until, lambda: self.stirred, name=f"{self.next_step} {timed(until)}")
         if action and until == action.at:
             return action if came else None
         self.stirred = self.stirred or until != announced

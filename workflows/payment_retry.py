@@ -37,6 +37,7 @@ from billing.payments import (
     RetryOrder,
     RetryPhase,
 )
+from billing.wording import timed
 from workflows.blocks.pauses import ASKS_WITHIN, HOLD_PAUSES_AT_MOST
 from workflows.blocks.steps import CHARGE, RECORD, code_of, step, words_of
 from workflows.blocks.waiting import wait_for, wait_until
@@ -75,7 +76,7 @@ class PaymentRetry(PaymentRetryDesk):
         self.note(f"over: {self.phase.value}")
         await self.letters_have_left()
         if not (self.told_over or order.alone):  # owed again since it was told that it is over
-            workflow.continue_as_new(order.model_copy(update={"paused": self.paused}))
+            workflow.continue_as_new(order.model_copy(update={"paused": self.rests}))
         return self.phase
 
     async def _open(self) -> None:
@@ -97,12 +98,12 @@ class PaymentRetry(PaymentRetryDesk):
         return self.told_over or (self.order.alone and self.last is not None)
 
     def _is_time(self) -> bool:
-        if self.paused or (self.held_until and workflow.now() < self.held_until):
+        if self.held_until and workflow.now() < self.held_until:
             return False
         return self._is_for_card() or (self.next_at is not None and workflow.now() >= self.next_at)
 
     def _is_for_card(self) -> bool:
-        return self.new_card and self.may_charge_card
+        return self.new_card and self.may_charge_card and not self.cards_rest
 
     async def _wait(self, gives_up_at: datetime) -> None:
         """Until the next charge is due, or somebody says something."""
@@ -110,18 +111,18 @@ class PaymentRetry(PaymentRetryDesk):
         def spoken_to() -> bool:
             return bool(self.asked) or self.stirred or self.told_over or (self.new_card and self._is_time())
 
-        moment = self.held_until if self._is_for_card() and not self.paused else self.next_at
+        moment = self.held_until if self._is_for_card() else self.next_at
         if moment is None and self.order.alone:
             moment = gives_up_at
-        self.next_step = f"charge what is due {moment:%a %d %b %H:%M} UTC" if moment else self._waits_for()
+        self.next_step = f"charge what is due {timed(moment)}" if moment else self._waits_for()
         self.show()
         if moment is None:
             await wait_for(spoken_to)
         else:
-            await wait_until(moment, spoken_to, name=f"charge {self.order.invoice_id} {moment:%a %d %b %H:%M} UTC")
+            await wait_until(moment, spoken_to, name=f"charge {self.order.invoice_id} {timed(moment)}")
 
     def _waits_for(self) -> str:
-        return f"paused: {self.paused}" if self.paused else "a new card, an operator, or the end of the case"
+        return f"paused: {self.rests.why}" if self.rests else "a new card, an operator, or the end of the case"
 
     async def _charge(self, origin: Origin, asked: Asked | None = None) -> None:
         """One attempt, until it is known what became of it."""
@@ -174,9 +175,9 @@ class PaymentRetry(PaymentRetryDesk):
             self._hand_over(order, f"what became of {order.op_key} is not known: {result.words}")
             return await wait_for(lambda: self.stirred)
         again = workflow.now() + pauses[looked]
-        self.next_step = f"look {order.op_key} up {again:%a %d %b %H:%M} UTC"
+        self.next_step = f"look {order.op_key} up {timed(again)}"
         self.note(f"{order.origin} {order.number}: nobody knows what became of it ({result.words})")
-        await wait_until(again, lambda: self.stirred, name=f"look {order.op_key} up {again:%a %d %b %H:%M} UTC")
+        await wait_until(again, lambda: self.stirred, name=f"look {order.op_key} up {timed(again)}")
         return None
 
     async def _take(self, order: AttemptOrder, result: AttemptResult) -> None:

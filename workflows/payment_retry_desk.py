@@ -26,6 +26,7 @@ from billing.payments import (
     RetryStory,
 )
 from billing.policy.payments import PaymentPolicy
+from billing.wording import timed
 from workflows.blocks.case import Runbook
 from workflows.blocks.steps import RECORD, step
 from workflows.blocks.story import latest_lines
@@ -61,7 +62,7 @@ class PaymentRetryDesk(Runbook):
         # Nothing is tried before; a hold or a dispute is in the way, or a repair is waited for.
         self.held_until: datetime | None = None
         self.times_held = 0
-        self.paused = order.paused
+        self.rests = order.paused
         self.paused_at = workflow.now() if order.paused else None
         # What was said to it and is not done yet.
         self.asked: deque[Asked] = deque()
@@ -70,10 +71,10 @@ class PaymentRetryDesk(Runbook):
         self.in_doubt: AttemptOrder | None = None
         self._cards_seen: set[str] = set()
 
-    @workflow.signal(description="Try nothing by itself until resumed: a dispute or a hold")
+    @workflow.signal(description="Try nothing by itself until resumed, or nothing but new cards: a dispute, a hold, a promise")
     def pause(self, pause: Pause) -> None:
         self.note(f"paused: {pause.why}")
-        self.paused = pause.why
+        self.rests = pause
         self.paused_at = self.paused_at or workflow.now()
 
     @workflow.signal(description="Go on; the time that it stood still does not count")
@@ -81,7 +82,7 @@ class PaymentRetryDesk(Runbook):
         if self.paused_at is not None:
             self.stood_still += workflow.now() - self.paused_at
             self.note("goes on")
-        self.paused = self.paused_at = self.held_until = None
+        self.rests = self.paused_at = self.held_until = None
         self.stirred = True
 
     @workflow.signal(description="The customer has a new way to pay")
@@ -138,7 +139,7 @@ class PaymentRetryDesk(Runbook):
             next_at=self.next_at,
             needs_human=self.needs_human,
             remaining=self.remaining,
-            paused=self.paused,
+            paused=self.rests.why if self.rests else None,
             tried=self.tried,
             last=self.last,
             timeline=tuple(self.timeline.lines),
@@ -157,6 +158,11 @@ class PaymentRetryDesk(Runbook):
         return self.opened is None or charged < self.policy.card_updates_at_most
 
     @property
+    def cards_rest(self) -> bool:
+        """Whether even a new way to pay waits until it goes on."""
+        return self.rests is not None and not self.rests.schedule_only
+
+    @property
     def phase(self) -> RetryPhase:
         """Where it stands, from what has happened so far."""
         if self.settled is not None:
@@ -168,7 +174,7 @@ class PaymentRetryDesk(Runbook):
     @property
     def next_at(self) -> datetime | None:
         """The next charge by itself; None when there is none, or while it is paused."""
-        if self.paused or self.settled or self.stopped:
+        if self.rests or self.settled or self.stopped:
             return None
         scheduled = self._scheduled()
         return max(scheduled, self.held_until) if scheduled and self.held_until else scheduled
@@ -211,7 +217,7 @@ def as_markdown(story: RetryStory) -> str:
         f"## {story.phase.value}{' · needs a person' if story.needs_human else ''}{' · paused' if story.paused else ''}",
         f"**Next:** {story.next_step}",
         f"**Due:** {story.remaining} on {story.number}" if story.remaining else "",
-        f"**Next charge:** {story.next_at:%a %d %b %H:%M} UTC" if story.next_at else "",
+        f"**Next charge:** {timed(story.next_at)}" if story.next_at else "",
         f"**Waits:** {story.paused}" if story.paused else "",
         f"**Tried:** {tried}" if tried else "",
         f"**Last:** {story.last.words}" if story.last else "",
