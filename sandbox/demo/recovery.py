@@ -106,7 +106,7 @@ async def a_debt_under_a_hold(stage: Stage) -> Told:
         story,
         Ending.RECOVERED,
         (
-            f"{hold.hold_id} was in force for {rested / DAY_TAKES:.1f} days, and what was due on day {day:.0f} moved by as many",
+            f"{hold.hold_id} lasted {rested / DAY_TAKES:.1f} days, and what was due on day {day:.0f} moved by as many",
             "nothing was charged since it was placed, and the service was never limited",
             *await _letters(debtor, since),
         ),
