@@ -36,7 +36,8 @@ class NewsKind(StrEnum):
 
 class News(_Record):
     """What a tenant's case hears: that something changed, never how it stands now. `invoice_id` is ours; None when the news
-    is about the customer. `payment_method` is the one that is new or was changed, by the provider's id."""
+    is about the customer. `payment_method` is the one that is new or was changed, by the provider's id, or that a
+    change of the customer made the default."""
 
     kind: NewsKind
     tenant_id: str
@@ -44,6 +45,11 @@ class News(_Record):
     event_id: str
     occurred_at: AwareDatetime
     payment_method: str | None = None
+
+    @property
+    def brings_a_card(self) -> bool:
+        """Whether there is a way to pay that should be tried now."""
+        return self.kind is NewsKind.PAYMENT_METHOD or self.payment_method is not None
 
 
 class EventState(StrEnum):
@@ -115,13 +121,15 @@ class Backlog(_Record):
 
 
 class Totals(_Record):
-    """What the runbook has done since it first began, carried from run to run."""
+    """What the runbook has done since it first began, carried from run to run. `written_at`: when people were last written
+    to about the parked ones; None once none is parked."""
 
     processed: int = 0
     ignored: int = 0
     parked: int = 0
     put_off: int = 0
     told: int = 0
+    written_at: AwareDatetime | None = None
 
 
 class FeedStory(_Record):
@@ -160,8 +168,9 @@ class EventLine(_Record):
 
 
 def one_of_each(news: Iterable[News]) -> tuple[News, ...]:
-    """The latest news about each tenant, kind and invoice: a case looks for itself, so it need hear of each once."""
-    latest: dict[tuple[str, NewsKind, str | None], News] = {}
+    """The latest news about each tenant, kind and invoice: a case looks for itself, so it need hear of each once. A change of
+    the customer that names a payment method is not outdone by one that does not."""
+    latest: dict[tuple[str, NewsKind, str | None, bool], News] = {}
     for one in sorted(news, key=lambda one: (one.occurred_at, one.event_id)):
-        latest[one.tenant_id, one.kind, one.invoice_id] = one
+        latest[one.tenant_id, one.kind, one.invoice_id, one.payment_method is None] = one
     return tuple(latest.values())

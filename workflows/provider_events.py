@@ -14,11 +14,14 @@ from collections import defaultdict
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
+from activities.letters import Notice
 from activities.provider_events import Batch, ProviderEvents
-from billing.provider_events import Backlog, EventState, FeedStory, News, Totals
+from billing.authority import Role
+from billing.provider_event_letters import is_due, parked
+from billing.provider_events import CASE_ID, Backlog, EventState, FeedStory, News, Totals
 from billing.wording import counted
 from workflows.blocks.case import Runbook
-from workflows.blocks.pauses import AFTER_A_FAILURE
+from workflows.blocks.pauses import AFTER_A_FAILURE, REMINDS_OF_PARKED_EVERY
 from workflows.blocks.recovery_news import begun_with, heard_by_case
 from workflows.blocks.steps import EVENTS_IN, RECORD, step, words_of
 from workflows.blocks.story import latest_lines
@@ -85,17 +88,19 @@ class StripeEvents(Runbook):
             self.note(f"the provider is away: {batch.away}")
         if was_away and not batch.away:
             self.note("the provider answers again")
+        self._write_of_parked()
         self.show()
 
     def _count(self, batch: Batch) -> None:
         made = {state: sum(one.state is state for one in batch.outcomes) for state in EventState}
-        self.totals = Totals(
-            processed=self.totals.processed + made[EventState.PROCESSED],
-            ignored=self.totals.ignored + made[EventState.IGNORED],
-            parked=self.totals.parked + made[EventState.PARKED],
-            put_off=self.totals.put_off + made[EventState.WAITING],
-            told=self.totals.told + len(batch.news),
-        )
+        counted_now = {
+            "processed": self.totals.processed + made[EventState.PROCESSED],
+            "ignored": self.totals.ignored + made[EventState.IGNORED],
+            "parked": self.totals.parked + made[EventState.PARKED],
+            "put_off": self.totals.put_off + made[EventState.WAITING],
+            "told": self.totals.told + len(batch.news),
+        }
+        self.totals = self.totals.model_copy(update=counted_now)
         words = [
             f"{made[state]:,} {name}"
             for state, name in (
@@ -108,6 +113,20 @@ class StripeEvents(Runbook):
         ]
         if words:
             self.note(f"{counted(len(batch.outcomes), 'event')}: {', '.join(words)}")
+
+    def _write_of_parked(self) -> None:
+        """Let engineering look at what waits for a person: at once, and every day until nothing does."""
+        now, written_at = workflow.now(), self.totals.written_at
+        if is_due(self.backlog.parked, written_at, now, REMINDS_OF_PARKED_EVERY):
+            written_at = now
+            notice = Notice(
+                case_id=CASE_ID,
+                name=f"parked-{now:%Y-%m-%dT%H:%M:%S}",
+                role=Role.ENGINEERING,
+                payload=parked(self.backlog.parked),
+            )
+            self.post(self.notify(notice))
+        self.totals = self.totals.model_copy(update={"written_at": written_at if self.backlog.parked else None})
 
     async def _tell(self, batch: Batch) -> None:
         by_tenant: dict[str, list[News]] = defaultdict(list)

@@ -9,6 +9,7 @@ import pytest
 
 from billing.policy.provider_events import ProviderEventsPolicy
 from billing.policy.standard import PROVIDER_EVENTS
+from billing.provider_event_letters import is_due
 from billing.provider_events import News, NewsKind, one_of_each
 
 ARRIVED = datetime(2026, 11, 21, 9, tzinfo=UTC)
@@ -79,3 +80,31 @@ def test_a_case_hears_once_of_each_invoice_and_kind_however_often_it_changed() -
     )
 
     assert [one.event_id for one in heard] == ["evt_3", "evt_2", "evt_4", "evt_5", "evt_6"]
+
+
+def test_a_change_of_the_customer_never_hides_that_another_card_became_the_default() -> None:
+    chosen = news(1, NewsKind.CUSTOMER, None).model_copy(update={"payment_method": "pm_2"})
+
+    heard = one_of_each([chosen, news(2, NewsKind.CUSTOMER, None)])
+
+    assert [(one.event_id, one.brings_a_card) for one in heard] == [("evt_1", True), ("evt_2", False)]
+
+
+@pytest.mark.parametrize(
+    ("parked_now", "written", "due"),
+    [
+        (0, None, False),
+        (1, None, True),
+        (1, timedelta(hours=23), False),
+        (900, timedelta(hours=23), False),
+        (1, timedelta(days=1), True),
+        (0, timedelta(days=1), False),
+    ],
+)
+def test_people_are_written_to_about_parked_events_at_once_and_then_once_a_day(
+    parked_now: int, written: timedelta | None, due: bool
+) -> None:
+    now = datetime(2026, 12, 1, tzinfo=UTC)
+    written_at = now - written if written else None
+
+    assert is_due(parked_now, written_at, now, timedelta(days=1)) is due

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -16,9 +17,14 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from activities.boundary import FailureBoundary
+from activities.letters import Letters
+from billing.authority import Role
+from billing.emails import Recipient
 from billing.provider_events import CASE_ID, FeedStory, News, Totals
 from billing.recovery import DelinquencyOrder
 from tests.adapters.postgres.provider_events.feed import Feed
+from tests.fakes.effects import FakeEffects
+from tests.fakes.postman import FakePostman
 from tests.fixtures.temporal import CaseClock, Handle
 from workflows.blocks.sandbox import sandboxed_runner
 from workflows.provider_events import StripeEvents
@@ -52,6 +58,13 @@ class Listening:
         return self.news
 
 
+class Staff:
+    """One mailbox for each role."""
+
+    def recipients(self, role: Role) -> list[Recipient]:
+        return [Recipient(name=role, email=f"{role}@ops.example", locale="en-US", zone="UTC")]
+
+
 @dataclass
 class House:
     """A company that owes, its provider, and the runbook at work."""
@@ -62,6 +75,7 @@ class House:
     tenant: str
     handle: Handle | None = None
     tries: int = 0
+    postman: FakePostman = field(default_factory=FakePostman)
 
     @property
     def client(self) -> Client:
@@ -117,12 +131,14 @@ async def a_house(feed: Feed, clock: CaseClock, **options: Any) -> AsyncIterator
     queue, tenant = f"events-{uuid4().hex[:8]}", f"acme-{uuid4().hex[:8]}"
     feed.bills(tenant)
     house = House(feed, clock, queue, tenant)
+    staff: Any = Staff()
+    letters = Letters(house.postman, FakeEffects(), staff, lambda: datetime.now(UTC))
     with ThreadPoolExecutor(4) as threads:
         async with Worker(
             clock.client,
             task_queue=queue,
             workflows=[StripeEvents, StripeEventsSweep, Listening],
-            activities=[feed.desk.process, feed.desk.settle, feed.desk.sweep],
+            activities=[feed.desk.process, feed.desk.settle, feed.desk.sweep, letters.notify],
             interceptors=[FailureBoundary()],
             activity_executor=threads,
             **{"workflow_runner": sandboxed_runner(), **options},

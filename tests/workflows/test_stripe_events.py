@@ -120,10 +120,11 @@ async def test_a_provider_that_is_away_is_told_and_so_is_its_return(house: House
     keep(KEPT_AS, "away", await handle.fetch_history())
 
 
-async def test_a_parked_event_calls_for_a_person(house: House) -> None:
-    def lost(_: str) -> None:
-        raise BillingFailure(FailureCode.INVALID, "invoice in_1 at Stripe has the status 'lost', which is unknown")
+def lost(_: str) -> None:
+    raise BillingFailure(FailureCode.INVALID, "invoice in_1 at Stripe has the status 'lost', which is unknown")
 
+
+async def test_a_parked_event_calls_for_a_person(house: House) -> None:
     house.feed.stripe.hiccup = lost
     handle = await house.works()
 
@@ -133,6 +134,21 @@ async def test_a_parked_event_calls_for_a_person(house: House) -> None:
     assert labels[NEEDS_HUMAN] is True
     assert "runbooks events list --state parked" in as_markdown(await house.story())
     assert [one.event_id for one in house.feed.book.newest(EventState.PARKED, None, 5)] == [event]
+
+
+async def test_engineering_is_written_to_about_parked_events_once_however_many_there_are(house: House) -> None:
+    house.feed.stripe.hiccup = lost
+    handle = await house.works()
+
+    for kind in ("invoice.paid", "invoice.voided"):
+        await house.hears(kind)
+    await house.clock.settled(handle)
+
+    [letter] = house.postman.mailbox
+    text = " ".join(letter.rendered.text.split())
+    assert letter.letter.to.email == "engineering@ops.example"
+    assert "1 event could not be worked through" in text
+    assert "runbooks events list --state parked" in text
 
 
 def as_the_server_would_flag_it(history: WorkflowHistory) -> WorkflowHistory:

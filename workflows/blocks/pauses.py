@@ -16,3 +16,5 @@ TRIES_AGAIN_EVERY = timedelta(hours=1)
 ASKS_WITHIN = timedelta(hours=1)
 # A hold is looked for less and less often, at most this many times the policy's pause apart.
 HOLD_PAUSES_AT_MOST = 24
+# Events that wait for a person are written about so often, however many there are.
+REMINDS_OF_PARKED_EVERY = timedelta(days=1)
