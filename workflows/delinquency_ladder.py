@@ -16,8 +16,8 @@ from activities.letters import Notice
 from activities.recovery_letters import LetterToTenant
 from billing import recovery_letters as letters
 from billing.access import Cause, LiftOrder, Restriction
+from billing.announcing import announced_at, is_said_by
 from billing.authority import Role
-from billing.contact_budget import may_send_at
 from billing.delinquency import Action, ActionKind, Standing
 from billing.emails import HandedOver, Payload
 from billing.failures import FINAL
@@ -117,11 +117,7 @@ class DelinquencyLadder(DelinquencyArranging):
     def announcement(self) -> datetime | None:
         """When the customer is told of a payment that failed and that no letter named yet; the first time at once, then as
         the contact budget allows. None when there is nothing to tell, or nothing may be chased."""
-        untold = [debt for debt in self.stands.chased if debt.invoice_id not in self.told_of]
-        if not untold or self.sees.held_by or self.stands.exemption:
-            return None
-        contact, first = self.dunning.contact, not self.told_of
-        return may_send_at(self.stands.contacts, workflow.now(), self.stands.calendar, contact, legally_required=first)
+        return announced_at(self.stands, self.told_of, workflow.now(), self.dunning)
 
     def announce_debts(self, action: Action | None) -> None:
         """Tell of them when it is time, unless it goes with a step that is due as well."""
@@ -135,7 +131,7 @@ class DelinquencyLadder(DelinquencyArranging):
         debtor = await self._debtor(action)
         if self.stirred:  # while the books were asked
             return
-        announced = self._announcement()
+        announced = None if is_said_by(action, self.told_of) else self._announcement()
         planned, words = self._planned(action, announced, debtor), in_words(action, self.dunning)
         taken = await self.with_help(lambda: step(Delinquencies.take, planned, allowance=MONEY, summary=words))
         if not taken.taken:
@@ -145,7 +141,8 @@ class DelinquencyLadder(DelinquencyArranging):
             return
         if announced:
             self._has_announced()
-        self.told_of |= {debt.invoice_id for debt in planned.debts if not debt.disputed}
+        if planned.letters:  # a call and a hand-over tell the customer nothing
+            self.told_of |= {debt.invoice_id for debt in planned.debts if not debt.disputed}
         self.has_done(action)
         self._take_in(taken.seen)  # what has moved since it was begun moves the ladder from where it stands now
         for letter in planned.letters:

@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 
 from activities.ports import Wire
 from billing.access import Restriction
+from billing.announcing import announced_at, is_read, is_said_by
 from billing.calendars import BusinessCalendar
 from billing.delinquency import Action, ActionKind, Debt, Standing
 from billing.holds import HeldEffect, Hold
-from billing.ladder import next_action, opened, performed, restriction_of
+from billing.ladder import contacted, next_action, opened, performed, restriction_of, told_what_follows
 from billing.ladder_moves import anchored, resumed, stopped
 from billing.money import Money
 from billing.policy.dunning import DUNNING
@@ -109,6 +110,8 @@ class PlayedCase:
     glass: Hourglass = field(default_factory=Hourglass)
     names: set[str] = field(default_factory=set)
     mails: list[datetime] = field(default_factory=list)
+    mails_before: int = 0
+    told_of: frozenset[str] = frozenset()
     warned: bool = False
     entered: timedelta = NOTHING
 
@@ -117,29 +120,50 @@ class PlayedCase:
         self.glass.keep(debts, now)
         if not debts:
             self.standing, self.service, self.warned = None, Restriction.NONE, False
+            self.told_of, self.mails_before = frozenset(), len(self.mails)
             self.glass.over()
             return
         if self.standing is None:
             self.standing = opened(self.tier, self.calendar, debts, now, DUNNING)
             self.names, self.entered = set(), self.glass.ladder
         else:
-            self.moves(anchored(self.standing, debts, now, DUNNING))
+            self.moves(anchored(self.standing, debts, now, DUNNING), now)
         is_held = any(stop.is_open for stop in self.standing.stopped)
         if held and not is_held:
-            self.moves(stopped(self.standing, now))
+            self.moves(stopped(self.standing, now), now)
         elif is_held and not held:
-            self.moves(resumed(self.standing, now))
+            self.moves(resumed(self.standing, now), now)
 
-    def moves(self, standing: Standing) -> None:
-        """Something other than time moved the case: never up."""
+    def moves(self, standing: Standing, now: datetime) -> None:
+        """Something other than time moved the case: never up. What is eased by it is told."""
         before = self.standing
         assert before is not None
         assert standing.rung.place <= before.rung.place, f"{before.rung} was raised to {standing.rung} by no step"
         if standing.rung is not before.rung:
             self.entered = self.glass.ladder
             self.warned = self.warned and standing.rung.place >= Rung.RATE_LIMITED.place
-        self.standing = standing
-        self.service, _ = restriction_of(standing.rung, DUNNING)
+        service, _ = restriction_of(standing.rung, DUNNING)
+        if service.strictness < self.service.strictness:
+            standing = self._is_written(told_what_follows(standing, now, DUNNING), now)
+        self.standing, self.service = standing, service
+
+    def promises(self, standing: Standing, now: datetime) -> None:
+        """The customer has named a day, and reads that it was noted."""
+        self.moves(self._is_written(standing, now), now)
+
+    def goes_on_at(self, now: datetime) -> datetime | None:
+        """When it next does something, or writes of a payment that failed."""
+        moments = (self._announces_at(now), (action := self.due(now)) and action.at)
+        return min((moment for moment in moments if moment), default=None)
+
+    def goes_on(self, now: datetime) -> None:
+        """Do what is due now, as the runbook does it: a step tells of failed payments, unless its own letter does."""
+        action, announced_at = self.due(now), self._announces_at(now)
+        steps = action is not None and action.at <= now
+        if announced_at and announced_at <= now and not (steps and action and is_said_by(action, self.told_of)):
+            self._announces(now)
+        if steps and action:
+            self.does(action, now)
 
     def due(self, now: datetime) -> Action | None:
         """What comes next."""
@@ -155,15 +179,28 @@ class PlayedCase:
         if action.rung:
             self._climbs(standing, action, now)
         if action.kind is ActionKind.REMINDER:
-            self._writes_when_it_may(now)
-        if action.kind in (ActionKind.REMINDER, ActionKind.FINAL_WARNING, ActionKind.DELETION_NOTICE) or (
-            action.kind is ActionKind.ENTER_RUNG and action.rung not in (None, Rung.GRACE)
-        ):
+            self._writes_when_it_may(now, self.mails)
+        if is_read(action):
             self.mails.append(now)
+            self.told_of |= {debt.invoice_id for debt in standing.chased}
         if action.kind is ActionKind.FINAL_WARNING:
             self.warned, self.entered = True, self.glass.ladder
         self.standing = performed(standing, action, now, DUNNING)
         self.service, _ = restriction_of(self.standing.rung, DUNNING)
+
+    def _announces_at(self, now: datetime) -> datetime | None:
+        return announced_at(self.standing, self.told_of, now, DUNNING) if self.standing else None
+
+    def _announces(self, now: datetime) -> None:
+        assert self.standing is not None
+        if self.told_of:
+            self._writes_when_it_may(now, self.mails[self.mails_before :])
+        self.standing = self._is_written(self.standing, now)
+        self.told_of |= {debt.invoice_id for debt in self.standing.chased}
+
+    def _is_written(self, standing: Standing, now: datetime) -> Standing:
+        self.mails.append(now)
+        return contacted(standing, now, DUNNING)
 
     def _climbs(self, standing: Standing, action: Action, now: datetime) -> None:
         assert action.rung is not None
@@ -179,12 +216,12 @@ class PlayedCase:
             assert sum(name.startswith("deletion-notice") for name in standing.done) == len(DUNNING.deletion_notices)
         self.entered = self.glass.ladder
 
-    def _writes_when_it_may(self, now: datetime) -> None:
+    def _writes_when_it_may(self, now: datetime, mails: list[datetime]) -> None:
         contact, local = DUNNING.contact, now.astimezone(ZoneInfo(self.calendar.zone))
         assert contact.opens <= local.time() < contact.closes
         assert self.calendar.is_business_day(local.date())
-        assert all(now - mail >= contact.apart for mail in self.mails[-1:])
-        assert sum(now - mail < contact.within for mail in self.mails) < contact.at_most
+        assert all(now - mail >= contact.apart for mail in mails[-1:])
+        assert sum(now - mail < contact.within for mail in mails) < contact.at_most
 
     def fits(self) -> bool:
         """Whether some debt has come as far as the service is limited, by the time that was added up."""

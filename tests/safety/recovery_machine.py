@@ -185,7 +185,7 @@ class Recovery(RuleBasedStateMachine):
     def the_tier_changes(self, tier: Tier, then: float) -> None:
         self.case.tier = tier
         if self.case.standing:
-            self.case.moves(changed_tier(self.case.standing, tier, self.now, DUNNING))
+            self.case.moves(changed_tier(self.case.standing, tier, self.now, DUNNING), self.now)
         self._lives(then)
 
     @precondition(lambda self: self.case.standing)
@@ -193,7 +193,7 @@ class Recovery(RuleBasedStateMachine):
     def grace_is_extended(self, days: int, then: float) -> None:
         standing = self._standing()
         if arrangements.objection_to_extension(standing, days, DUNNING) is None:
-            self.case.moves(extended(standing, days, self.now, DUNNING))
+            self.case.moves(extended(standing, days, self.now, DUNNING), self.now)
         self._lives(then)
 
     @precondition(lambda self: self.case.standing)
@@ -203,7 +203,7 @@ class Recovery(RuleBasedStateMachine):
         by_day = local_day(self.now, standing.zone) + timedelta(days=days)
         if arrangements.objection_to_promise(standing, by_day, self.now, DUNNING) is None:
             until = arrangements.promise_until(standing, by_day, self.now, DUNNING)
-            self.case.moves(promised(standing, by_day, until, self.now))
+            self.case.promises(promised(standing, by_day, until, self.now), self.now)
             self.case.glass.promise_left = until - self.now
         self._lives(then)
 
@@ -214,7 +214,7 @@ class Recovery(RuleBasedStateMachine):
         until_day = local_day(self.now, standing.zone) + timedelta(days=days)
         if arrangements.objection_to_exemption(standing, until_day, self.now, DUNNING) is None:
             until = arrangements.exempted_until(standing, until_day, self.now, DUNNING)
-            self.case.moves(exempted(standing, until, self.now))
+            self.case.moves(exempted(standing, until, self.now), self.now)
             self.case.glass.exempt_until = until
         self._lives(then)
 
@@ -223,7 +223,7 @@ class Recovery(RuleBasedStateMachine):
     def service_is_given_back_by_hand(self, then: float) -> None:
         standing = self._standing()
         if arrangements.objection_to_restoration(standing) is None:
-            self.case.moves(restored(standing, self.now))
+            self.case.moves(restored(standing, self.now), self.now)
         self._lives(then)
 
     # What clocks do.
@@ -294,16 +294,16 @@ class Recovery(RuleBasedStateMachine):
         self.payments.refresh(RefreshOrder(invoice_ids=tuple(self.bank.billed)))
         debts = debts_of(self.book.of_tenant(TENANT))
         self.case.look(debts, self.now, held=bool(self.board.held))
-        while (action := self.case.due(self.now)) and action.at <= self.now:
-            self.case.does(action, self.now)
+        while (moment := self.case.goes_on_at(self.now)) and moment <= self.now:
+            self.case.goes_on(self.now)
 
     def _lives(self, days: float) -> None:
         """The news of now, and then so many days on which the worker is there."""
         self._news()
         until = self.now + days * DAY
-        while (action := self.case.due(self.now)) and action.at <= until:
-            self._tick(action.at)
-            self.case.does(action, self.now)
+        while (moment := self.case.goes_on_at(self.now)) and moment <= until:
+            self._tick(moment)
+            self.case.goes_on(self.now)
         self._tick(until)
         self._news()
 

@@ -57,6 +57,10 @@ def skipped_a_rung(standing: Standing, policy: DunningPolicy, now: datetime) -> 
     return action.model_copy(update={"rung": action.rung.next}) if action and action.rung is Rung.BLOCKED else action
 
 
+def said_twice(action: Action, told_of: frozenset[str]) -> bool:
+    return False
+
+
 def charged_whatever_is_against_it(receivable: Receivable, hold: Hold | None) -> None:
     return None
 
@@ -67,6 +71,7 @@ def charged_whatever_is_against_it(receivable: Receivable, hold: Hold | None) ->
         (recovering, "anchored", never_eased),
         (recovering, "stopped", never_stopped),
         (recovering, "next_action", skipped_a_rung),
+        (recovering, "is_said_by", said_twice),
         (payments, "objection", charged_whatever_is_against_it),
     ],
 )

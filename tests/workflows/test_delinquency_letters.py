@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from billing.arrangements import Arrangement
+from billing.tenants import Tier
 from tests.fixtures.temporal import CaseClock
 from tests.workflows.recovering import CaseInHand, RecoveringDesk, a_recovering_desk
 
@@ -19,8 +20,10 @@ async def desk(engine: Engine, case_clock: CaseClock, tmp_path: Path) -> AsyncIt
         yield opened
 
 
-def last_letter(desk: RecoveringDesk) -> str:
-    return " ".join(desk.postman.mailbox[-1].rendered.text.split())
+def latest(desk: RecoveringDesk, template: str) -> str:
+    """What the latest letter of a kind says."""
+    sent = [one.rendered.text for one in desk.postman.mailbox if one.letter.payload.template == template]
+    return " ".join(sent[-1].split())
 
 
 async def owes_another(desk: RecoveringDesk, case: CaseInHand) -> str:
@@ -29,6 +32,34 @@ async def owes_another(desk: RecoveringDesk, case: CaseInHand) -> str:
     invoice = desk.owes_more("20.00")
     await case.hears()
     return invoice
+
+
+async def test_another_failed_payment_is_told_by_the_reminder_that_is_due_as_well(desk: RecoveringDesk) -> None:
+    desk.owes()
+    case = await desk.takes_up()
+    await case.days(8.5)
+
+    await owes_another(desk, case)
+    await case.days(4)
+
+    assert (await case.letters()).count("payment_failed") == 1
+    next_letter = desk.postman.mailbox[3].letter.payload
+    assert next_letter.template in ("payment_reminder", "service_blocked")
+    assert len(next_letter.owed.invoices) == 2
+
+
+async def test_what_waits_for_the_office_to_open_is_told_although_a_call_is_asked_for_before(
+    desk: RecoveringDesk,
+) -> None:
+    desk.owes(tier=Tier.ENTERPRISE)
+    case = await desk.takes_up()
+    await case.days(29.9)
+
+    await owes_another(desk, case)
+    await case.days(7)
+
+    assert (await case.letters()).count("payment_failed") == 2
+    assert f"INV-2026-09-{desk.tenant_id}" in latest(desk, "payment_failed")
 
 
 async def test_service_that_is_eased_in_part_is_told_with_what_follows(desk: RecoveringDesk) -> None:
@@ -41,8 +72,8 @@ async def test_service_that_is_eased_in_part_is_told_with_what_follows(desk: Rec
     desk.bank.is_paid_elsewhere(oldest)
     await case.hears()
 
-    assert (case.service, (await case.letters())[-1]) == ("rate_limited", "service_eased")
-    letter = last_letter(desk)
+    assert case.service == "rate_limited"
+    letter = latest(desk, "service_eased")
     assert "because what is open now has not been due for that long" in letter
     assert "- Requests are limited to 10 % of the usual rate." in letter
     assert f"- INV-2026-09-{desk.tenant_id}: $20.00" in letter
@@ -58,9 +89,10 @@ async def test_full_service_with_a_debt_left_is_told_with_the_debt(desk: Recover
     desk.bank.is_paid_elsewhere(oldest)
     await case.hears()
 
-    assert (case.service, (await case.letters())[-1]) == ("none", "service_eased")
-    assert "works again, fully and from now on, because what is open now has not" in last_letter(desk)
-    assert f"This is still open: - INV-2026-09-{desk.tenant_id}: $20.00" in last_letter(desk)
+    assert case.service == "none"
+    letter = latest(desk, "service_eased")
+    assert "works again, fully and from now on, because what is open now has not" in letter
+    assert f"This is still open: - INV-2026-09-{desk.tenant_id}: $20.00" in letter
 
 
 async def test_service_that_a_person_gives_back_is_told_so_with_the_debt_that_is_left(desk: RecoveringDesk) -> None:
@@ -71,6 +103,5 @@ async def test_service_that_a_person_gives_back_is_told_so_with_the_debt_that_is
     await case.is_arranged(Arrangement.RESTORATION, "lead-1")
     await case.rests()
 
-    eased = next(sent for sent in desk.postman.mailbox if sent.letter.payload.template == "service_eased")
-    words = " ".join(eased.rendered.text.split())
-    assert "because a colleague looked at your account and decided so. This is still open: -" in words
+    letter = latest(desk, "service_eased")
+    assert "because a colleague looked at your account and decided so. This is still open: -" in letter
