@@ -40,7 +40,7 @@ def subject_of(event: ArrivedEvent) -> Subject | None:
         case "payment_method":
             return Subject(kind=kind, customer=_id(about, "customer"), payment_method=_id(about, "id"))
         case "customer":
-            return Subject(kind=kind, customer=_id(about, "id"))
+            return Subject(kind=kind, customer=_id(about, "id"), payment_method=_new_default(event))
         case _:
             raise _unreadable(event, "data.object is none of the objects that such an event is about")
 
@@ -110,6 +110,20 @@ def _object(event: ArrivedEvent) -> dict[str, Any]:
     if not isinstance(about, dict):
         raise _unreadable(event, "data.object is no object")
     return about
+
+
+def _new_default(event: ArrivedEvent) -> str | None:
+    """The payment method that this change of a customer made the default."""
+    data = json.loads(event.raw)["data"]
+    now, before = (_object_in(data.get(name), "invoice_settings") for name in ("object", "previous_attributes"))
+    chosen = _id(now, "default_payment_method")
+    changed = "default_payment_method" in before and _id(before, "default_payment_method") != chosen
+    return chosen if changed else None
+
+
+def _object_in(about: object, name: str) -> Mapping[str, Any]:
+    value = about.get(name) if isinstance(about, dict) else None
+    return value if isinstance(value, dict) else {}
 
 
 def _id(about: Mapping[str, Any], name: str) -> str | None:

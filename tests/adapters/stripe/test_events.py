@@ -115,6 +115,21 @@ def test_news_of_a_payment_method_names_it() -> None:
     assert subject is not None and subject.payment_method == "pm_1"
 
 
+def test_a_customer_who_chooses_another_card_tells_which_and_any_other_change_names_none(
+    stripe_simulator: StripeSimulator, books: Books, source: StripeEvents
+) -> None:
+    client = stripe_simulator.client()
+    customer = books.customer()
+    other = client.v1.payment_methods.attach("pm_card_mastercard", {"customer": customer.id})
+    client.v1.customers.update(customer.id, {"invoice_settings": {"default_payment_method": other.id}})
+    client.v1.customers.update(customer.id, {"name": "Acme"})
+    client.v1.customers.update(customer.id, {"invoice_settings": {"footer": "Thank you"}})
+
+    changes = [subject_of(event) for event in listed(source) if event.type == "customer.updated"]
+
+    assert [one.payment_method for one in changes if one][:3] == [None, None, other.id]
+
+
 def test_a_type_that_we_do_not_know_is_about_nothing() -> None:
     assert subject_of(sent("evt_1", "radar.early_fraud_warning.created", {"object": "warning"}, NOW)) is None
 
