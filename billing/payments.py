@@ -203,10 +203,12 @@ class RetryOrder(_Record):
 
 
 class CardUpdated(_Message):
-    """The customer has a new way to pay: try at once. The same `event_id` counts once."""
+    """The customer has a new way to pay: try at once. The same `event_id` counts once. `chosen`: it is on record already and
+    became the default, so that it is left out when it was tried last."""
 
     event_id: str
     payment_method: str | None = None
+    chosen: bool = False
 
 
 class ManualAttempt(_Message):

@@ -16,7 +16,7 @@ from billing.delinquency import Standing
 from billing.holds import STOP_CHARGES, HeldEffect
 from billing.invoice_corrections import InvoiceName
 from billing.money import Money
-from billing.payments import CardUpdated, RetryPhase
+from billing.payments import CardUpdated, Pause, RetryPhase
 from billing.policy.bundle import Policy
 from billing.provider_events import News
 from billing.sharing import SHARED
@@ -141,19 +141,24 @@ class OpenedDelinquency(_Record):
 
 
 class Chase(_Record):
-    """How one invoice is collected, as its `payment-retry` told last; `paused` says why nothing is tried."""
+    """How one invoice is collected, as its `payment-retry` told last; `paused` says why it rests."""
 
     invoice_id: str
     phase: RetryPhase = RetryPhase.RETRYING
     next_at: AwareDatetime | None = None
-    paused: str | None = None
+    paused: Pause | None = None
 
     @property
     def words(self) -> str:
         """For lists: `retrying, next Tue 24 Nov 09:00 UTC`."""
         if self.paused:
-            return f"rests: {self.paused}"
+            return f"rests: {self.paused.why}"
         return f"{self.phase}, next {timed(self.next_at)}" if self.next_at else self.phase.value
+
+    @property
+    def tries_cards(self) -> bool:
+        """Whether a new way to pay is charged at once."""
+        return self.paused is None or self.paused.schedule_only
 
 
 class Carried(_Record):

@@ -1,14 +1,16 @@
 """What a step of the ladder says and does: its letter, its limit, and its sentence in the story. Facts only."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from billing import recovery_letters as letters
 from billing.access import Cause, RestrictionOrder, service_in_words
-from billing.delinquency import Action, ActionKind, Standing
+from billing.delinquency import Action, ActionKind, Debt, Standing
 from billing.emails import Payload
+from billing.holds import STOP_CHARGES, Hold
 from billing.invoices import InvoiceStatus
 from billing.ladder import ahead, performed, restriction_of
-from billing.payments import Receivable
+from billing.payments import Pause, Receivable
 from billing.policy.dunning import DunningPolicy
 from billing.recovery import Ending
 from billing.recovery_emails import AccountManagerTask, ServiceBlocked, ServiceLimited
@@ -152,6 +154,20 @@ def news_between(before: Standing | None, after: Standing, *, cancelled: bool, k
         case (True, False):
             sentences.append("held no longer: the ladder goes on where it stood")
     return tuple(sentences)
+
+
+def rest_of(debt: Debt, standing: Standing, holds: Sequence[Hold]) -> Pause | None:
+    """Why a debt is not collected on schedule, if it is not; what stops every charge goes before what lets a new card be
+    charged. `holds` are those in force."""
+    if stops := next((hold for hold in holds if hold.effect in STOP_CHARGES), None):
+        return Pause(why=stops.in_words())
+    if debt.disputed:
+        return Pause(why="disputed")
+    if holds:
+        return Pause(why=holds[0].in_words(), schedule_only=True)
+    if standing.promise:
+        return Pause(why="a promise to pay", schedule_only=True)
+    return Pause(why="exempted", schedule_only=True) if standing.exemption else None
 
 
 def settled_as(receivables: tuple[Receivable, ...], once_owed: frozenset[str]) -> tuple[Ending, RestoredBecause]:

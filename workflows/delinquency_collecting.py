@@ -7,6 +7,7 @@ from temporalio.workflow import ParentClosePolicy
 from billing.delinquency import Debt
 from billing.payments import CARD_UPDATED, LOOK, OVER, PAUSE, PAYMENT_RETRY, RESUME, CardUpdated, Pause, RetryOrder
 from billing.recovery import Chase
+from billing.recovery_steps import rest_of
 from workflows.delinquency_desk import DelinquencyDesk
 
 
@@ -20,7 +21,7 @@ class DelinquencyCollecting(DelinquencyDesk):
             await self._tell(invoice_id, OVER)
             del self.chases[invoice_id]
         for debt in debts.values():
-            await self._collect(debt, self._rests(debt))
+            await self._collect(debt, rest_of(debt, self.stands, self.sees.held_by))
         await self._try_new_cards()
 
     async def let_go(self) -> None:
@@ -29,19 +30,19 @@ class DelinquencyCollecting(DelinquencyDesk):
             await self._tell(invoice_id, OVER)
             del self.chases[invoice_id]
 
-    async def _collect(self, debt: Debt, rests: str | None) -> None:
+    async def _collect(self, debt: Debt, rests: Pause | None) -> None:
         chase = self.chases.get(debt.invoice_id)
         if chase is None:
             self.chases[debt.invoice_id] = Chase(invoice_id=debt.invoice_id, paused=rests)
             await self._begin(debt, rests)
         elif chase.paused != rests:
             self.chases[debt.invoice_id] = chase.model_copy(update={"paused": rests})
-            await self._tell(debt.invoice_id, PAUSE, Pause(why=rests)) if rests else await self._resume(debt)
+            await self._tell(debt.invoice_id, PAUSE, rests) if rests else await self._resume(debt)
 
     async def _resume(self, debt: Debt) -> None:
         await self._tell(debt.invoice_id, RESUME)
 
-    async def _begin(self, debt: Debt, rests: str | None) -> None:
+    async def _begin(self, debt: Debt, rests: Pause | None) -> None:
         """What must rest from the start is begun all the same, so that it hears of a new card."""
         order = self._order(debt.invoice_id).model_copy(update={"paused": rests})
         try:
@@ -54,26 +55,16 @@ class DelinquencyCollecting(DelinquencyDesk):
             )
         except WorkflowAlreadyStartedError:  # somebody had it charged by hand before the case began
             await self._tell(debt.invoice_id, LOOK)
-            await (self._tell(debt.invoice_id, PAUSE, Pause(why=rests)) if rests else self._resume(debt))
+            await (self._tell(debt.invoice_id, PAUSE, rests) if rests else self._resume(debt))
 
     async def _try_new_cards(self) -> None:
-        """A new way to pay is tried at once with everything that may be charged, and with what rests once it goes on."""
+        """A new way to pay is tried at once with everything that may be charged, and with the rest once that goes on."""
         cards, self.cards = self.cards, []
         for card in cards:
-            rests = all(chase.paused for chase in self.chases.values())
-            self.note(f"a new payment method: tried {'when the chase goes on' if rests else 'at once'}")
+            at_once = any(chase.tries_cards for chase in self.chases.values())
+            self.note(f"a new payment method: tried {'at once' if at_once else 'when the chase goes on'}")
             for invoice_id in list(self.chases):
                 await self._tell(invoice_id, CARD_UPDATED, card)
-
-    def _rests(self, debt: Debt) -> str | None:
-        """Why nothing is tried on an invoice, in words."""
-        if self.seen and self.seen.held_by:
-            return self.seen.held_by[0].in_words()
-        if debt.disputed:
-            return "disputed"
-        if self.stands.promise:
-            return "a promise to pay"
-        return "exempted" if self.stands.exemption else None
 
     def _order(self, invoice_id: str) -> RetryOrder:
         return RetryOrder(

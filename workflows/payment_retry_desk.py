@@ -71,7 +71,9 @@ class PaymentRetryDesk(Runbook):
         self.in_doubt: AttemptOrder | None = None
         self._cards_seen: set[str] = set()
 
-    @workflow.signal(description="Try nothing by itself until resumed, or nothing but new cards: a dispute, a hold, a promise")
+    @workflow.signal(
+        description="Try nothing by itself until resumed, or nothing but new cards: a dispute, a hold, a promise"
+    )
     def pause(self, pause: Pause) -> None:
         self.note(f"paused: {pause.why}")
         self.rests = pause
@@ -89,6 +91,8 @@ class PaymentRetryDesk(Runbook):
     def card_updated(self, card: CardUpdated) -> None:
         if card.event_id not in self._cards_seen:
             self._cards_seen.add(card.event_id)
+            if card.chosen and card.payment_method == self.new_method:
+                return
             self.new_card, self.new_method, self.held_until = True, card.payment_method, None
             through = "" if self.may_charge_card else ", and no more of them are charged by themselves"
             self.note(f"the customer has a new way to pay{through}")

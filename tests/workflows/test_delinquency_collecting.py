@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Engine
 
+from billing.arrangements import Arrangement
+from billing.holds import HeldEffect
 from billing.payments import Origin, RetryStory
 from billing.provider_events import NewsKind
-from billing.recovery import Ending
+from billing.recovery import ArrangementState, Ending
 from tests.fixtures.temporal import CaseClock, Handle
 from tests.workflows.recovering import DECLINED, CaseInHand, RecoveringDesk, a_recovering_desk, until
 from workflows.payment_retry import PaymentRetry
@@ -133,7 +136,7 @@ async def test_a_card_that_comes_while_everything_is_held_is_charged_when_the_ho
 ) -> None:
     desk.owes()
     case = await desk.takes_up()
-    hold = await case.is_held()
+    hold = await case.is_held(HeldEffect.WRITES)
 
     desk.bank.cards[desk.tenant_id] = "paid"
     await case.hears(NewsKind.PAYMENT_METHOD)
@@ -142,6 +145,25 @@ async def test_a_card_that_comes_while_everything_is_held_is_charged_when_the_ho
 
     assert meanwhile == []
     assert await case.ending() is Ending.RECOVERED
+    assert taken(desk) == ["USD 310.00"]
+
+
+async def test_a_card_that_comes_while_a_promise_is_open_is_charged_at_once_and_keeps_it(desk: RecoveringDesk) -> None:
+    invoice = desk.owes()
+    case = await desk.takes_up()
+    today = datetime.now(ZoneInfo("America/New_York")).date()
+    await case.is_arranged(Arrangement.PROMISE, until=today + timedelta(days=5))
+    chase = Chase(case, invoice)
+    await chase.hours(30)
+
+    desk.bank.cards[desk.tenant_id] = "paid"
+    await case.hears(NewsKind.PAYMENT_METHOD)
+
+    assert await case.ending() is Ending.RECOVERED
+    assert await chase.charged_after() == [30]
+    assert [row.state for row in desk.ports.delinquencies.arranged(f"delinquency/{desk.tenant_id}/1")] == [
+        ArrangementState.KEPT
+    ]
     assert taken(desk) == ["USD 310.00"]
 
 

@@ -258,6 +258,29 @@ async def test_a_card_that_comes_while_it_is_paused_is_tried_when_it_goes_on(off
     assert (await chase.story()).tried == {Origin.CARD_UPDATE: 1}
 
 
+async def test_a_card_that_comes_while_only_the_schedule_rests_is_tried_at_once(office: CollectingOffice) -> None:
+    chase = await office.chases(DUE, ["insufficient_funds"])
+    await chase.hears(PAUSE, Pause(why="a promise to pay", schedule_only=True))
+    await chase.hours(100)
+
+    await chase.hears(CARD_UPDATED, CardUpdated(event_id="evt_1"))
+
+    story = await chase.story()
+    assert (story.tried, story.paused, story.next_at) == ({Origin.CARD_UPDATE: 1}, "a promise to pay", None)
+
+
+async def test_a_card_that_became_the_default_is_tried_unless_it_was_tried_last(office: CollectingOffice) -> None:
+    chase = await office.chases(DUE, ["insufficient_funds"] * 3)
+    await chase.hears(CARD_UPDATED, CardUpdated(event_id="evt_1", payment_method="pm_new"))
+
+    await chase.hears(CARD_UPDATED, CardUpdated(event_id="evt_2", payment_method="pm_new", chosen=True))
+    same = (await chase.story()).tried
+    await chase.hears(CARD_UPDATED, CardUpdated(event_id="evt_3", payment_method="pm_old", chosen=True))
+
+    assert same == {Origin.CARD_UPDATE: 1}
+    assert (await chase.story()).tried == {Origin.CARD_UPDATE: 2}
+
+
 async def test_a_hold_is_waited_for_and_costs_no_attempt(office: CollectingOffice) -> None:
     office.holds.stops_charging(TENANT)
     chase = await office.chases(DUE)
