@@ -18,6 +18,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from benchmarks.delinquency_bare import BareSleeper
 from benchmarks.delinquency_world import InstantBooks, at_work
 from billing.recovery import HOLDS_CHANGED, DelinquencyOrder
+from worker import remember_what_is_loaded
 from workflows.delinquency import Delinquency
 
 # A case that is woken by a hold looks, and puts on record what it saw.
@@ -25,31 +26,65 @@ NOTED_WHEN_WOKEN = 2
 # A case and the retries of its invoice.
 WORKFLOWS_A_CASE = 2
 STARTED_AT_ONCE = 50
-_QUIET_SECONDS, _QUIET_CPU = 2.0, 0.15
+# A worker that takes less of a processor rests: its pollers alone take a few hundredths.
+_QUIET_SECONDS, _QUIET_SHARE = 2.0, 0.08
+_BRIEFLY = 0.5
 
 
 @dataclass(frozen=True)
 class Slept:
-    """A worker's own memory with so many sleeping cases; `kilobytes` for each workflow that its cache kept."""
+    """A worker's own memory in MB with few and with many sleeping cases; `kilobytes` for each workflow in its cache."""
 
-    cases: int
-    megabytes: float
+    few: float
+    many: float
     kilobytes: float
 
 
-def slept(address: str, cases: int, cached: int) -> Slept:
-    """Let cases begin and fall asleep, and weigh the worker; a cached workflow is what it grows by between a quarter of the
-    cache and all of it, when everything that a worker needs once is there."""
-    quarter = max(1, cached // (4 * WORKFLOWS_A_CASE))
-    weights: list[float] = []
+def slept(address: str, few: int, many: int, cached: int) -> Slept:
+    """Let cases begin and fall asleep at one worker, and weigh it with few of them and with many."""
+    batch = _batch(cached)
+    if few < len(_FILLED) * batch:
+        raise SystemExit(
+            f"{few} sleeping cases do not fill a cache of {cached} workflows; let {cached // 2} sleep, or more"
+        )
     with _worker(address, cached=cached) as (process, queue):
-        # A few at a time: what is at work must fit into the cache, or it is thrown out and replayed while it begins.
-        for first in range(0, cases, quarter):
-            asyncio.run(_begin(address, queue, first, min(first + quarter, cases)))
-            weights.append(_at_rest(process))
-    filled = weights[:4]
-    kept = (len(filled) - 1) * quarter * WORKFLOWS_A_CASE
-    return Slept(cases, weights[-1] / 2**20, (filled[-1] - filled[0]) / 2**10 / kept)
+        kilobytes = _kilobytes_each(process, address, queue, batch)
+        weights: list[float] = []
+        begun = len(_FILLED) * batch
+        for goal in (few, many):
+            # A few at a time: what is at work must fit into the cache, or it is thrown out and replayed while it begins.
+            for first in range(begun, goal, batch):
+                asyncio.run(_begin(address, queue, first, min(first + batch, goal)))
+                _at_rest(process, _BRIEFLY)
+            begun = max(begun, goal)
+            weights.append(_at_rest(process) / 2**20)
+            print(f"{goal:,} cases sleep: {weights[-1]:.0f} MB", flush=True)
+    with_few, with_many = weights
+    return Slept(with_few, with_many, kilobytes)
+
+
+def kilobytes_bare(address: str, cached: int) -> float:
+    """What a cached bare workflow without isolation takes, which is what Temporal itself needs for one."""
+    with _worker(address, cached=cached, bare=True) as (process, queue):
+        return _kilobytes_each(process, address, queue, cached // len(_FILLED), bare=True)
+
+
+# The cache is filled in as many steps; the first brings along everything that a worker needs once.
+_FILLED = range(4)
+
+
+def _batch(cached: int) -> int:
+    return max(1, cached // (len(_FILLED) * WORKFLOWS_A_CASE))
+
+
+def _kilobytes_each(process: psutil.Process, address: str, queue: str, batch: int, *, bare: bool = False) -> float:
+    """Fill the cache; what the worker grows by between a quarter of it and all of it, for each workflow."""
+    weights = []
+    for step in _FILLED:
+        asyncio.run(_begin(address, queue, step * batch, (step + 1) * batch, bare=bare))
+        weights.append(_at_rest(process))
+    kept = (len(_FILLED) - 1) * batch * (1 if bare else WORKFLOWS_A_CASE)
+    return (weights[-1] - weights[0]) / 2**10 / kept
 
 
 def woken(address: str, cases: int, *, bare: bool) -> float:
@@ -83,6 +118,7 @@ def _work(address: str, queue: str, cached: int, bare: bool, over: Event) -> Non
     async def until_over() -> None:
         client = await Client.connect(address, data_converter=pydantic_data_converter)
         async with at_work(client, queue, InstantBooks(), cached=cached, bare=bare):
+            remember_what_is_loaded()
             await asyncio.to_thread(over.wait)
 
     asyncio.run(until_over())
@@ -115,12 +151,12 @@ async def _wake(address: str, queue: str, cases: int, *, bare: bool) -> None:
     await asyncio.gather(*(one(number) for number in range(cases)))
 
 
-def _at_rest(process: psutil.Process) -> float:
-    """Wait until the worker has nothing to do, and answer the memory that is its own, in bytes."""
+def _at_rest(process: psutil.Process, seconds: float = _QUIET_SECONDS) -> float:
+    """Wait until the worker has nothing to do for so long, and answer the memory that is its own, in bytes."""
     while True:
         before = _cpu(process)
-        time.sleep(_QUIET_SECONDS)
-        if _cpu(process) - before < _QUIET_CPU:
+        time.sleep(seconds)
+        if _cpu(process) - before < _QUIET_SHARE * seconds:
             return float(process.memory_full_info().uss)
 
 
