@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from sqlalchemy import Engine
+from temporalio.api.sdk.v1 import WorkflowMetadata
 
 from activities.binding import Ports
 from adapters.operator_keys import sign
@@ -27,6 +28,7 @@ from tests.fixtures.temporal import STANDSTILL_SECONDS, CaseClock, Handle
 from tests.histories.keeping import keep
 from tests.workflows.world import World
 from worker import Vendors, ports_over, working
+from workflows.blocks.attributes import ALL as SEARCH_ATTRIBUTES
 
 E = TypeVar("E", bound=StrEnum)
 D = TypeVar("D", bound="Desk")
@@ -116,6 +118,16 @@ class InHand:
     async def timeline(self) -> list[str]:
         """Each sentence of its story."""
         return [line.text for line in (await self.story()).timeline]
+
+    async def details(self) -> str:
+        """What the Temporal UI shows of it, in Markdown."""
+        metadata = await self.handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+        return str(metadata.current_details)
+
+    async def labels(self) -> dict[str, Any]:
+        """Our search attributes by name, by which lists are asked for; the server has others."""
+        pairs = (await self.handle.describe()).typed_search_attributes.search_attributes
+        return {pair.key.name: pair.value for pair in pairs if pair.key.name in SEARCH_ATTRIBUTES}
 
     async def sends(self, update: Any, message: Any) -> Any:
         """An update, and what the case makes of it until it rests."""

@@ -15,10 +15,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 from pytest import MonkeyPatch
 from sqlalchemy import Engine, text
@@ -27,10 +28,21 @@ from temporalio import workflow
 from activities.payments import Payments
 from adapters.stripe.rates import StripeRates
 from billing.arrangements import Arrangement
+from billing.authority import RUNBOOK
 from billing.cases import DecisionReceipt, Verdict
 from billing.holds import HeldEffect, HoldOrder
 from billing.money import Money
-from billing.payments import AttemptResult, AttemptTold, Origin, Outcome, RefreshOrder, RetryOrder, RetryPhase
+from billing.payments import (
+    HEARD_ATTEMPT,
+    AttemptOrder,
+    AttemptResult,
+    AttemptTold,
+    Origin,
+    Outcome,
+    RefreshOrder,
+    RetryOrder,
+    RetryPhase,
+)
 from billing.provider_events import News, NewsKind
 from billing.recovery import ArrangementOrder, DelinquencyOrder, Ending, RecoveryStory
 from tests.fakes.collector import FakeCollector
@@ -117,11 +129,27 @@ class RecoveringDesk(Desk):
 
     def reads(self, *invoices: str) -> None:
         """The provider's events are worked through: the mirror is fresh."""
+        self._payments.refresh(RefreshOrder(invoice_ids=invoices))
+
+    def is_charged(self, invoice_id: str, answer: str) -> None:
+        """The charge of the day it fell due is made, and the bank answers."""
+        self.bank.next_answers.append(answer)
+        order = AttemptOrder(
+            tenant_id=self.tenant_id,
+            invoice_id=invoice_id,
+            origin=Origin.SCHEDULED,
+            number=1,
+            case_id="payment-collection",
+            requested_by=RUNBOOK,
+        )
+        self._payments.attempt(order)
+
+    @property
+    def _payments(self) -> Payments:
         ports = self.ports
-        payments = Payments(
+        return Payments(
             ports.receivables, ports.effects, ports.collector, ports.tenants, ports.policies, ports.holds, self.later
         )
-        payments.refresh(RefreshOrder(invoice_ids=invoices))
 
     def later(self) -> datetime:
         """The clock of the case that is turned, for what happens outside of it."""
@@ -210,6 +238,11 @@ class CaseInHand(InHand):
         await self.handle.signal(Delinquency.heard, news)
         await self.rests()
 
+    async def day_in(self, days: int) -> date:
+        """A day so many ahead by the clock of the case, where the customer is."""
+        now: datetime = await self.clock.now(self.handle)
+        return now.astimezone(ZoneInfo("America/New_York")).date() + timedelta(days=days)
+
     async def is_arranged(self, kind: Arrangement, by: str = "lead-1", **terms: Any) -> str:
         """Somebody agrees on something for the customer."""
         order = ArrangementOrder(kind=kind, by=by, reason="They asked for it by telephone.", **terms)
@@ -238,11 +271,11 @@ class CaseInHand(InHand):
         """The customer contests a month with us by now, by the clock of the case; nobody told the case."""
         self.desk.contests(period, await self.clock.now(self.handle))
 
-    async def is_decided(self) -> None:
-        """The dispute is closed in our favour; nobody told the case."""
+    async def is_decided(self, ending: str = "billing confirmed") -> None:
+        """The dispute is closed; nobody told the case."""
         with self.desk.world.engine.begin() as connection:
-            decided = "update disputes set ending = 'billing confirmed', closed_at = :at"
-            connection.execute(text(decided), {"at": await self.clock.now(self.handle)})
+            decided = "update disputes set ending = :ending, closed_at = :at"
+            connection.execute(text(decided), {"ending": ending, "at": await self.clock.now(self.handle)})
 
     async def looks(self) -> None:
         """The case is told that a hold or a dispute changed."""
@@ -268,11 +301,14 @@ class CaseInHand(InHand):
 
 @workflow.defn(name="payment-retry", sandboxed=False)
 class StandIn:
-    """A chase that leaves everything to the test."""
+    """A chase that says at once that it is at work, and leaves everything else to the test."""
 
     @workflow.run
     async def run(self, order: RetryOrder) -> None:
-        return
+        parent = workflow.info().parent
+        if parent:
+            told = AttemptTold(invoice_id=order.invoice_id, phase=RetryPhase.RETRYING)
+            await workflow.get_external_workflow_handle(parent.workflow_id).signal(HEARD_ATTEMPT, told)
 
 
 @asynccontextmanager

@@ -2,20 +2,12 @@
 
 from datetime import datetime, timedelta
 
-from temporalio.api.sdk.v1 import WorkflowMetadata
-
 from billing.authority import Role
 from billing.cases import Question, Verdict
 from billing.policy.standard import STANDARD
 from tests.workflows.office import CaseInHand, Office
 from workflows.blocks.attributes import NEXT_ACTION_AT
 from workflows.dispute import Dispute
-
-
-async def details(case: CaseInHand) -> str:
-    """The current details in Markdown."""
-    metadata = await case.handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
-    return str(metadata.current_details)
 
 
 async def next_action(case: CaseInHand) -> datetime | None:
@@ -28,7 +20,7 @@ async def test_an_open_approval_is_shown_with_its_command_and_its_next_reminder(
     pending = (await case.story()).approval
     assert pending is not None
 
-    asked, first = await details(case), await next_action(case)
+    asked, first = await case.details(), await next_action(case)
     await case.hours(9)
     second = await next_action(case)
     await case.is_decided_by("vp-1", Verdict.APPROVE)
