@@ -92,6 +92,8 @@ class Letters:
     @activity.defn(name="write_notice", no_thread_cancel_exception=True)
     def notify(self, notice: Notice) -> Posted:
         """The same for what is no case of a customer."""
+        if notice.payload.template == "handed_over":
+            _count_handed_over(notice)
         return self._post_to_all(notice.role, lambda to: _copy(notice, to))
 
     def _post_to_all(self, role: Role, letter_to: Callable[[Recipient], Letter]) -> Posted:
@@ -179,6 +181,14 @@ def _copy(notice: Notice, recipient: Recipient) -> Letter:
         to=recipient,
         payload=notice.payload,
     )
+
+
+def _count_handed_over(notice: Notice) -> None:
+    """What runbooks hand over to people, for the metrics (P10)."""
+    if activity.in_activity():
+        runbook = notice.case_id.partition("/")[0]
+        meter = activity.metric_meter().with_additional_attributes({"runbook": runbook, "role": notice.role.value})
+        meter.create_counter("runbooks_handed_over", "What runbooks handed over to people").add(1)
 
 
 def _once_each(recipients: Iterable[Recipient]) -> list[Recipient]:

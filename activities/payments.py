@@ -103,6 +103,11 @@ class Payments:
     def attempt(self, order: AttemptOrder) -> AttemptResult:
         """Charge the net due, once; a decline and an unknown outcome are results. Asked again after an unknown outcome
         it looks up first, and never sends under another key what may have happened."""
+        result = self._attempted(order)
+        _count(result)
+        return result
+
+    def _attempted(self, order: AttemptOrder) -> AttemptResult:
         row = self.book.attempt(order.op_key)
         if row is not None and row.ended_at is not None and result_of_row(row).was_tried:
             return result_of_row(row)
@@ -115,9 +120,9 @@ class Payments:
             return self._given_up(order.op_key, reason) if under_way else reason
         if other := self.book.begin(order, self.now()):
             settled = self.look_up(other.op_key)
-            return barred(other) if settled.outcome is Outcome.UNKNOWN else self.attempt(order)
+            return barred(other) if settled.outcome is Outcome.UNKNOWN else self._attempted(order)
         if row is not None and row.ended_at is not None and self._sent(order.op_key):
-            return self.attempt(order)  # begun again: what it had sent before is looked for first
+            return self._attempted(order)  # begun again: what it had sent before is looked for first
         return self._sent_once(order, invoice, reading)
 
     @activity.defn(name="look_up_payment", no_thread_cancel_exception=True)
@@ -281,6 +286,13 @@ class Payments:
                 return None
             raise
         return effect if effect.wire is not None else None
+
+
+def _count(result: AttemptResult) -> None:
+    """What became of attempts, for the metrics (P10); one that nobody knows of counts each time it is asked for."""
+    if activity.in_activity():
+        meter = activity.metric_meter().with_additional_attributes({"outcome": result.outcome.value})
+        meter.create_counter("runbooks_charges", "Attempts to collect an invoice by outcome").add(1)
 
 
 def _intent(order: AttemptOrder) -> EffectIntent:
