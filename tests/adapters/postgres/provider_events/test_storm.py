@@ -1,10 +1,15 @@
-"""Ten thousand events, each delivered up to three times in any order, some refused, the receiver down for three days."""
+"""Ten thousand events, each delivered up to three times in any order, some refused, the receiver down for three days.
+
+They come to the book itself. The door in front of it is tested in `tests/console/test_stripe_events_arrive.py`, and how cases
+begin with what is told here in `tests/workflows/test_stripe_events.py`.
+"""
 
 from __future__ import annotations
 
 import random
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pytest
@@ -12,7 +17,7 @@ from sqlalchemy import Engine, text
 
 from billing.invoices import InvoiceStatus
 from billing.payments import Receivable
-from billing.provider_events import ArrivedEvent, EventState
+from billing.provider_events import ArrivedEvent, EventState, NewsKind
 from sandbox.stripe.webhooks import RETRY_AFTER_SECONDS
 from tests.adapters.postgres.provider_events.feed import Feed
 from tests.fakes.events import DUE, busy
@@ -81,9 +86,22 @@ def deliveries(moment: datetime, began: datetime, dice: random.Random) -> Iterat
             break
 
 
-def works(feed: Feed) -> None:
-    while feed.turn().rest is None:
-        pass
+@dataclass
+class Told:
+    """What cases are told of, whenever it was, and who owed something when they were."""
+
+    of: set[tuple[str, NewsKind, str | None]] = field(default_factory=set)
+    while_owing: set[str] = field(default_factory=set)
+
+    def works(self, feed: Feed) -> None:
+        while (batch := feed.turn()).rest is None:
+            self.of |= {(news.tenant_id, news.kind, news.invoice_id) for news in batch.news}
+            self.while_owing |= set(batch.owing)
+
+
+def owing(feed: Feed) -> set[str]:
+    """Who owes something in the end, by the mirror."""
+    return {one.tenant_id for one in feed.stripe.mirror.values() if one.is_debt}
 
 
 def mirrored(feed: Feed) -> dict[str, dict[str, object]]:
@@ -113,18 +131,19 @@ def test_whatever_arrives_late_twice_in_any_order_or_never_the_end_is_that_of_th
     delivered = sum(map(len, taken.values()))
     arrived = {event.event_id for step in taken.values() for event in step}
     feed.stripe.hiccup = lambda _: busy(_) if dice.random() < 0.02 else None
+    told, in_order = Told(), Told()
 
     for step in range((HAPPENS_WITHIN + timedelta(days=14)) // STEP):
         feed.now = began + step * STEP
         dice.shuffle(taken[step])
         if taken[step]:
             feed.hears(*taken[step])
-        works(feed)
+        told.works(feed)
     never = EVENTS - len(arrived)
     feed.now = began + timedelta(days=22)
     swept = feed.sweeps()
     for _ in range(40):
-        works(feed)
+        told.works(feed)
         feed.now += timedelta(hours=1)
     shuffled, shuffled_states = mirrored(feed), states(feed)
 
@@ -133,11 +152,14 @@ def test_whatever_arrives_late_twice_in_any_order_or_never_the_end_is_that_of_th
     with feed.engine.begin() as connection:
         connection.execute(text("truncate provider_events"))
     feed.hears(*(event for _, event in events))
-    works(feed)
+    in_order.works(feed)
 
     assert delivered > 1.5 * EVENTS
     assert swept.found == never
     assert shuffled == mirrored(feed)
     assert shuffled_states == states(feed)
+    assert told.of == in_order.of
+    assert owing(feed) == in_order.while_owing
+    assert owing(feed) <= told.while_owing
     assert {state for state, _ in shuffled_states.values()} == {EventState.PROCESSED}
     assert len(shuffled_states) == EVENTS
