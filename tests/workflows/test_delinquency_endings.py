@@ -198,6 +198,24 @@ async def test_a_credit_over_the_whole_restores_at_once_and_a_part_of_it_lowers_
     assert case.service == "none"
 
 
+async def test_an_appeal_that_is_won_gives_the_service_back_and_says_so(desk: RecoveringDesk) -> None:
+    invoice = desk.owes()
+    case = await desk.takes_up()
+    await case.days(11)
+    await case.is_contested()
+    await case.looks()
+    await case.days(6)
+    contested = case.service
+
+    desk.bank.credits(invoice, 310_00)
+    await case.is_decided("credited")
+    await case.hears()
+
+    assert await case.ending() is Ending.RECOVERED
+    assert (contested, case.service) == ("new_requests_blocked", "none")
+    assert (await case.letters())[-2:] == ["service_blocked", "service_restored"]
+
+
 async def test_another_episode_begins_with_the_next_debt(desk: RecoveringDesk) -> None:
     invoice = desk.owes()
     case = await desk.takes_up()
