@@ -119,6 +119,7 @@ class DelinquencyArranging(DelinquencyCollecting):
             self.note(f"could not be carried out: {request.words}: {words_of(error)}")
         self.awaits_approval = ""
         self.show()
+        self.label()
 
     async def _in_force(self, request: ArrangementRequest) -> str | None:
         """Let it count; answers who approved it. A payment that came another way is first noted at the provider."""
@@ -166,6 +167,7 @@ class DelinquencyArranging(DelinquencyCollecting):
         notice = Notice(case_id=self.case.case_id, name=name, role=pending.role, payload=letter)
         self.post(self.notify(notice))
         self.note(f"{'reminded' if reminder else 'asked'} {pending.role}: {request.words}")
+        self.label()
 
     async def _settle(self, op_key: str, state: ArrangementState) -> None:
         if op_key:
