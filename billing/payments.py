@@ -220,8 +220,9 @@ class ManualAttempt(_Message):
 
 
 class AttemptTold(_Record):
-    """What the parent hears after each attempt and each change of phase. `result` is None when only the phase or
-    `next_at`, the next scheduled attempt, changed; `origin` and `number` are then of the attempt before, if any."""
+    """What the parent hears first of all, after each attempt and each change of phase. `result` is None when only the phase
+    or `next_at`, the next scheduled attempt, changed; `origin` and `number` are then of the attempt before, if any. `advice`
+    is what the last charge was answered that no person asked for."""
 
     invoice_id: str
     origin: Origin | None = None
@@ -229,6 +230,13 @@ class AttemptTold(_Record):
     result: AttemptResult | None = None
     phase: RetryPhase
     next_at: AwareDatetime | None = None
+    advice: Advice | None = None
+
+    @property
+    def asks_anew(self) -> bool:
+        """Whether a charge that no person asked for was just declined so that only another way to pay helps."""
+        asks = self.result is not None and self.result.advice is Advice.ASK_FOR_NEW_METHOD
+        return asks and self.origin is not Origin.MANUAL
 
 
 class OpenedRetry(_Record):

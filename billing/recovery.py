@@ -12,11 +12,12 @@ from billing.authority import Role
 from billing.calendars import BusinessCalendar
 from billing.cases import OperatorId, PendingApproval, Reason, StoryLine
 from billing.corrections import sha256_of
+from billing.declines import Advice
 from billing.delinquency import Standing
 from billing.holds import STOP_CHARGES, HeldEffect
 from billing.invoice_corrections import InvoiceName
 from billing.money import Money
-from billing.payments import CardUpdated, Pause, RetryPhase
+from billing.payments import AttemptTold, CardUpdated, Pause, RetryPhase
 from billing.policy.bundle import Policy
 from billing.provider_events import News
 from billing.sharing import SHARED
@@ -141,12 +142,26 @@ class OpenedDelinquency(_Record):
 
 
 class Chase(_Record):
-    """How one invoice is collected, as its `payment-retry` told last; `paused` says why it rests."""
+    """How one invoice is collected, as its `payment-retry` told last; `paused` says why it rests. `reported`: it has told at
+    all, or was waited for in vain; `asked`: the customer knows what the `advice` asks for."""
 
     invoice_id: str
     phase: RetryPhase = RetryPhase.RETRYING
     next_at: AwareDatetime | None = None
     paused: Pause | None = None
+    reported: bool = False
+    advice: Advice | None = None
+    asked: bool = False
+
+    def after(self, told: AttemptTold) -> Self:
+        """As it stands by what it told."""
+        changes = {"phase": told.phase, "next_at": told.next_at, "advice": told.advice, "reported": True}
+        return self.model_copy(update={**changes, "asked": self.asked and not told.asks_anew})
+
+    @property
+    def asks_for_method(self) -> bool:
+        """Whether nothing is charged by itself until the customer has given another way to pay."""
+        return self.advice is Advice.ASK_FOR_NEW_METHOD and self.phase is RetryPhase.STOPPED
 
     @property
     def words(self) -> str:

@@ -78,12 +78,14 @@ class Left(_Payload):
 
 class PaymentFailed(_Payload):
     """The payment failure notice (I14). `grace_days` are those still left, 0 when the tier has none or they are over, since
-    the letter promises that long without interruption; `retry_at` None: nothing is tried again by itself."""
+    the letter promises that long without interruption; `retry_at` None: nothing is tried again by itself. `asks_for_method`:
+    what the customer has given us to charge cannot be charged."""
 
     template: Literal["payment_failed"] = "payment_failed"
     owed: Owed
     grace_days: int
     retry_at: AwareDatetime | None
+    asks_for_method: bool = False
 
 
 class PaymentReminder(_Payload):

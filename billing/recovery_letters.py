@@ -77,10 +77,12 @@ _LEFT = {
 }
 
 
-def payment_failed(owed: Owed, grace_days: int, retry_at: datetime | None) -> PaymentFailed:
+def payment_failed(
+    owed: Owed, grace_days: int, retry_at: datetime | None, *, asks_for_method: bool = False
+) -> PaymentFailed:
     """`grace_days` are those still left, 0 when there is no grace or it is over; `retry_at` None when nothing is tried
-    again by itself."""
-    return PaymentFailed(owed=owed, grace_days=grace_days, retry_at=retry_at)
+    again by itself; `asks_for_method` when only another way to pay helps."""
+    return PaymentFailed(owed=owed, grace_days=grace_days, retry_at=retry_at, asks_for_method=asks_for_method)
 
 
 def reminder(owed: Owed, number: int, of: int, later: Sequence[Coming] = ()) -> PaymentReminder:

@@ -47,6 +47,7 @@ class Delinquency(DelinquencyLadder):
         while (ending := await self._ended()) is None:
             await self.ease()
             await self.collect()
+            await self.retries_report()
             if action := await self._due():
                 await self._take(action)
             self._go_on_in_a_new_run_if_long()
@@ -69,6 +70,8 @@ class Delinquency(DelinquencyLadder):
 
     async def _due(self) -> Action | None:
         """Wait for the next step, or for something to happen; None when something stirred, or nothing was to be done."""
+        if self.stirred:
+            return None
         action = next_action(self.stands, self.dunning, workflow.now())
         self.announce_debts(action)
         announced = self.announcement()

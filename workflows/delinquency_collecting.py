@@ -8,6 +8,8 @@ from billing.delinquency import Debt
 from billing.payments import CARD_UPDATED, LOOK, OVER, PAUSE, PAYMENT_RETRY, RESUME, CardUpdated, Pause, RetryOrder
 from billing.recovery import Chase
 from billing.recovery_steps import rest_of
+from workflows.blocks.pauses import RETRIES_REPORT_WITHIN
+from workflows.blocks.waiting import wait_until
 from workflows.delinquency_desk import DelinquencyDesk
 
 
@@ -23,6 +25,16 @@ class DelinquencyCollecting(DelinquencyDesk):
         for debt in debts.values():
             await self._collect(debt, rest_of(debt, self.stands, self.sees.held_by))
         await self._try_new_cards()
+
+    async def retries_report(self) -> None:
+        """Have each say how it stands before anybody is written to: whether and when it is charged again."""
+
+        def reported() -> bool:
+            return self.stirred or all(chase.reported for chase in self.chases.values())
+
+        at = workflow.now() + RETRIES_REPORT_WITHIN
+        if not reported() and await wait_until(at, reported, name="the retries say how they stand"):
+            self.chases = {name: one.model_copy(update={"reported": True}) for name, one in self.chases.items()}
 
     async def let_go(self) -> None:
         """Nothing is collected any more."""
@@ -53,7 +65,8 @@ class DelinquencyCollecting(DelinquencyDesk):
                 parent_close_policy=ParentClosePolicy.ABANDON,
                 static_summary=f"collect {debt.number}",
             )
-        except WorkflowAlreadyStartedError:  # somebody had it charged by hand before the case began
+        except WorkflowAlreadyStartedError:  # somebody had it charged by hand before the case began; it tells no parent
+            self.chases[debt.invoice_id] = Chase(invoice_id=debt.invoice_id, paused=rests, reported=True)
             await self._tell(debt.invoice_id, LOOK)
             await (self._tell(debt.invoice_id, PAUSE, rests) if rests else self._resume(debt))
 

@@ -87,13 +87,13 @@ class DelinquencyDesk(Runbook):
         chase = self.chases.get(told.invoice_id)
         if chase is None:
             return
-        self.chases[told.invoice_id] = chase.model_copy(update={"phase": told.phase, "next_at": told.next_at})
+        self.chases[told.invoice_id] = chase.after(told)
         if told.result:
             origin = told.origin.replace("_", " ") if told.origin else "an"
             self.note(f"{self.number_of(told.invoice_id)}, {origin} attempt {told.number}: {told.result.words}")
         elif told.phase is not chase.phase and told.phase is not RetryPhase.WITHDRAWN:
             self.note(f"{self.number_of(told.invoice_id)}: {told.phase}")
-        if told.phase is RetryPhase.PAID or (told.result and told.result.outcome in _CHANGED):
+        if told.phase is RetryPhase.PAID or told.asks_anew or (told.result and told.result.outcome in _CHANGED):
             self.stirred = True
 
     @workflow.signal(description="A hold was placed or released, or a dispute opened or closed: look")

@@ -115,9 +115,11 @@ class DelinquencyLadder(DelinquencyArranging):
         self._has_told_what_follows()
 
     def announcement(self) -> datetime | None:
-        """When the customer is told of a payment that failed and that no letter named yet; the first time at once, then as
-        the contact budget allows. None when there is nothing to tell, or nothing may be chased."""
-        return announced_at(self.stands, self.told_of, workflow.now(), self.dunning)
+        """When the customer is told of a payment that failed and that no letter named yet, or that nothing but another way to
+        pay helps; the first time at once, then as the contact budget allows. None when there is nothing to tell, or nothing
+        may be chased."""
+        again = [chase.invoice_id for chase in self.chases.values() if chase.asks_for_method and not chase.asked]
+        return announced_at(self.stands, self.told_of, workflow.now(), self.dunning, again)
 
     def announce_debts(self, action: Action | None) -> None:
         """Tell of them when it is time, unless it goes with a step that is due as well."""
@@ -232,13 +234,17 @@ class DelinquencyLadder(DelinquencyArranging):
             return None
         owed = owed_by(self.order.tenant_id, self.stands)
         retry_at = min((chase.next_at for chase in self.chases.values() if chase.next_at), default=None)
+        asks = any(chase.asks_for_method for chase in self.chases.values())
         grace = grace_left(self.stands, self.dunning, workflow.now())
         number = self.named.get(_FAILED, 0) + 1
-        return self._letter(f"{_FAILED}-{number}", letters.payment_failed(owed, grace, retry_at))
+        return self._letter(f"{_FAILED}-{number}", letters.payment_failed(owed, grace, retry_at, asks_for_method=asks))
 
     def _has_announced(self) -> None:
         self.name_once(_FAILED)
         self.told_of |= {debt.invoice_id for debt in self.stands.chased}
+        self.chases = {
+            name: chase.model_copy(update={"asked": chase.asks_for_method}) for name, chase in self.chases.items()
+        }
         self.standing = contacted(self.stands, workflow.now(), self.dunning)
         self.note(f"told that a payment failed, {owed_in_words(self.stands)} is owed")
 

@@ -205,7 +205,7 @@ class PaymentRetry(PaymentRetryDesk):
 
     def _heed(self, advice: Advice | None, decline_code: str | None) -> None:
         """What the last charge was answered that no person asked for: stop, take longer, or go on."""
-        self.stopped = advice in (Advice.ASK_FOR_NEW_METHOD, Advice.STOP)
+        self.advice, self.stopped = advice, advice in (Advice.ASK_FOR_NEW_METHOD, Advice.STOP)
         self.delayed = decline_code == DO_NOT_HONOR
 
     def _hold(self, order: AttemptOrder) -> None:
@@ -266,6 +266,7 @@ class PaymentRetry(PaymentRetryDesk):
             result=result,
             phase=self.phase,
             next_at=self.next_at,
+            advice=self.advice,
         )
         try:
             await workflow.get_external_workflow_handle(parent.workflow_id).signal(HEARD_ATTEMPT, told)

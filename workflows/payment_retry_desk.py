@@ -8,6 +8,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from activities.operators import Operators, Permission
+from billing.declines import Advice
 from billing.failures import FailureCode
 from billing.money import Money
 from billing.payment_schedule import next_charge_at
@@ -57,6 +58,7 @@ class PaymentRetryDesk(Runbook):
         self.owed_since: datetime | None = None
         self.stood_still = timedelta(0)
         self.stopped = self.delayed = False
+        self.advice: Advice | None = None
         # What ended it, if anything did: paid, or nothing that could be charged.
         self.settled: RetryPhase | None = None
         # Nothing is tried before; a hold or a dispute is in the way, or a repair is waited for.

@@ -53,6 +53,7 @@ def _before_any_limit(one: Owed, several: Owed) -> dict[str, Payload]:
     return {
         "payment_failed": letters.payment_failed(one, 7, datetime(2026, 11, 20, 22, 5, tzinfo=UTC)),
         "payment_failed.several": letters.payment_failed(several, 14, None),
+        "payment_failed.another_method": letters.payment_failed(one, 7, None, asks_for_method=True),
         "payment_failed.without_grace": letters.payment_failed(one, 0, None),
         "payment_reminder": letters.reminder(one, 1, 3, (limited, _BLOCKED, _SUSPENDED)),
         "payment_reminder.several": letters.reminder(several, 3, 3),

@@ -9,14 +9,24 @@ import pytest
 from sqlalchemy import Engine
 
 from billing.arrangements import Arrangement
+from billing.declines import Advice
+from billing.payments import AttemptResult, AttemptTold, Origin, Outcome, RetryPhase
 from billing.tenants import Tier
 from tests.fixtures.temporal import CaseClock
 from tests.workflows.recovering import CaseInHand, RecoveringDesk, a_recovering_desk
+from workflows.delinquency import Delinquency
 
 
 @pytest.fixture
 async def desk(engine: Engine, case_clock: CaseClock, tmp_path: Path) -> AsyncIterator[RecoveringDesk]:
     async with a_recovering_desk(engine, case_clock, tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def collecting(engine: Engine, case_clock: CaseClock, tmp_path: Path) -> AsyncIterator[RecoveringDesk]:
+    """A desk at which the retries themselves are at work."""
+    async with a_recovering_desk(engine, case_clock, tmp_path, with_real_chases=True) as opened:
         yield opened
 
 
@@ -32,6 +42,55 @@ async def owes_another(desk: RecoveringDesk, case: CaseInHand) -> str:
     invoice = desk.owes_more("20.00")
     await case.hears()
     return invoice
+
+
+async def test_the_first_letter_says_when_the_charge_is_tried_again(collecting: RecoveringDesk) -> None:
+    collecting.owes()
+
+    await collecting.takes_up()
+
+    letter = latest(collecting, "payment_failed")
+    assert "We could not collect your payment for invoice" in letter
+    assert "We try again on " in letter
+    assert "another one" not in letter
+
+
+async def test_the_first_letter_about_a_card_that_is_not_tried_again_asks_for_another(
+    collecting: RecoveringDesk,
+) -> None:
+    invoice = collecting.owes()
+    collecting.is_charged(invoice, "stolen_card")
+
+    await collecting.takes_up()
+
+    letter = latest(collecting, "payment_failed")
+    assert "We try again on " not in letter
+    assert "We have no payment method of yours that can be charged, so please give us another one" in letter
+
+
+async def test_a_later_decline_that_only_another_card_heals_is_told_once_as_soon_as_the_budget_allows(
+    desk: RecoveringDesk,
+) -> None:
+    desk.owes(tier=Tier.ENTERPRISE)
+    case = await desk.takes_up()
+    await case.hours(6)
+
+    result = AttemptResult(outcome=Outcome.DECLINED, advice=Advice.ASK_FOR_NEW_METHOD, words="declined, stolen_card")
+    told = AttemptTold(
+        invoice_id=(await case.story()).debts[0].invoice_id,
+        origin=Origin.SCHEDULED,
+        number=2,
+        result=result,
+        phase=RetryPhase.STOPPED,
+        advice=result.advice,
+    )
+    await case.handle.signal(Delinquency.heard_attempt, told)
+    await case.rests()
+    at_once = (await case.letters()).count("payment_failed")
+    await case.days(6)
+
+    assert (at_once, (await case.letters()).count("payment_failed")) == (1, 2)
+    assert "so please give us another one: until then nothing is tried by itself" in latest(desk, "payment_failed")
 
 
 async def test_another_failed_payment_is_told_by_the_reminder_that_is_due_as_well(desk: RecoveringDesk) -> None:

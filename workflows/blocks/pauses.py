@@ -8,6 +8,8 @@ from datetime import timedelta
 
 # So long a step waits for its letter to leave before the case goes on without; the letter is still being sent.
 LETTER_LEAVES_WITHIN = timedelta(minutes=1)
+# So long the retries of an invoice are waited for before its customer is written to, who is told when it is charged again.
+RETRIES_REPORT_WITHIN = timedelta(minutes=1)
 # After a step that failed for good, which none should, in a runbook that has no ending and hands nothing over.
 AFTER_A_FAILURE = timedelta(minutes=5)
 # What could not be reached may be back; what was refused is asked for again only when something has changed.
