@@ -1,4 +1,8 @@
-"""Customers, banks, operators and clocks in any order, over one tenant's recovery, and what must hold after each of them."""
+"""Customers, banks, operators and clocks in any order, over one tenant's recovery, and what must hold after each of them.
+
+For fifteen thousand steps in a minute the bank is a fake and the case is played without Temporal. The fake is held to Stripe's
+simulator by `tests/adapters/stripe/test_collector_contract.py`, and in any order by `test_collecting_at_the_simulator.py`.
+"""
 
 from __future__ import annotations
 
