@@ -27,8 +27,9 @@ NOTED_WHEN_WOKEN = 2
 WORKFLOWS_A_CASE = 2
 STARTED_AT_ONCE = 50
 # A worker that takes less of a processor rests: its pollers alone take a few hundredths.
-_QUIET_SECONDS, _QUIET_SHARE = 2.0, 0.08
-_BRIEFLY = 0.5
+_QUIET_SECONDS, _QUIET_TIMES, _QUIET_SHARE = 1.0, 3, 0.08
+_BRIEFLY = 0.2
+_READY_WITHIN = 120
 
 
 @dataclass(frozen=True)
@@ -104,21 +105,24 @@ def woken(address: str, cases: int, *, bare: bool) -> float:
 def _worker(address: str, *, cached: int, bare: bool = False) -> Iterator[tuple[psutil.Process, str]]:
     """A worker in a fresh process, until the block is left."""
     spawning = multiprocessing.get_context("spawn")
-    over, queue = spawning.Event(), f"asleep-{uuid4().hex[:8]}"
-    child = spawning.Process(target=_work, args=(address, queue, cached, bare, over))
+    ready, over, queue = spawning.Event(), spawning.Event(), f"asleep-{uuid4().hex[:8]}"
+    child = spawning.Process(target=_work, args=(address, queue, cached, bare, ready, over))
     child.start()
     try:
+        if not ready.wait(_READY_WITHIN):
+            raise SystemExit(f"no worker is there after {_READY_WITHIN} s")
         yield psutil.Process(child.pid), queue
     finally:
         over.set()
         child.join()
 
 
-def _work(address: str, queue: str, cached: int, bare: bool, over: Event) -> None:
+def _work(address: str, queue: str, cached: int, bare: bool, ready: Event, over: Event) -> None:
     async def until_over() -> None:
         client = await Client.connect(address, data_converter=pydantic_data_converter)
         async with at_work(client, queue, InstantBooks(), cached=cached, bare=bare):
             remember_what_is_loaded()
+            ready.set()
             await asyncio.to_thread(over.wait)
 
     asyncio.run(until_over())
@@ -152,12 +156,13 @@ async def _wake(address: str, queue: str, cases: int, *, bare: bool) -> None:
 
 
 def _at_rest(process: psutil.Process, seconds: float = _QUIET_SECONDS) -> float:
-    """Wait until the worker has nothing to do for so long, and answer the memory that is its own, in bytes."""
-    while True:
+    """Wait until the worker has nothing to do, time after time, and answer the memory that is its own, in bytes."""
+    quiet = 0
+    while quiet < _QUIET_TIMES:
         before = _cpu(process)
         time.sleep(seconds)
-        if _cpu(process) - before < _QUIET_SHARE * seconds:
-            return float(process.memory_full_info().uss)
+        quiet = quiet + 1 if _cpu(process) - before < _QUIET_SHARE * seconds else 0
+    return float(process.memory_full_info().uss)
 
 
 def _cpu(process: psutil.Process) -> float:

@@ -1,6 +1,6 @@
 """Every runbook: what workers run and what tests replay.
 
-It is no part of the package itself: a case imports its runbook anew, and would import all the others with it.
+It is no part of the package itself: the isolated copy of a runbook would import all the others with it.
 """
 
 from workflows.delinquency import Delinquency

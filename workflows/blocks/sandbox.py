@@ -1,9 +1,9 @@
 """How workflow code is isolated: once, for workers and for replay alike.
 
-Temporal's own runner imports a runbook and its blocks anew for every case, which costs a case 250 KB and as much time as a
-third of its steps. Here the cases of a runbook share one isolated copy in a process: clocks, chance, files and threads are
-refused to all of its code as before. What is lost is a copy of module variables for each case; a test of the house holds
-that runbooks have none that change.
+Temporal's own runner imports a runbook and its blocks anew for every case, which takes several times the memory and the
+time that a case needs to begin. Here the cases of a runbook share one isolated copy in a process: clocks, chance, files
+and threads are refused to all of its code as before. What is lost is a copy of module variables for each case; a test of
+the house holds that runbooks have none that change.
 """
 
 import threading
