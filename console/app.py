@@ -13,6 +13,7 @@ from adapters.postgres.books import Books
 from billing.policy.standard import ACCESS
 from console import (
     access,
+    access_by_hand,
     approvals,
     cases,
     corrections,
@@ -71,6 +72,7 @@ def create_app(
         retention,
         stripe_events,
         holds,
+        access_by_hand,
         corrections,
         delinquency,
         invoices,

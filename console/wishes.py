@@ -1,8 +1,8 @@
 """What operators may send about a case, without what we know already: who they are and when it was."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from billing.cases import Answer, Inquiry, Reason, Remark, ReplyId
 from billing.disputes import Category, Resolution, Sha256
@@ -13,6 +13,7 @@ from billing.periods import BillingMonth
 from billing.policy.credits import Payback
 from billing.spelling import Spelled
 from billing.tenants import MeterName, TenantId
+from starters.access import ByHand
 
 # An amount in major units as text; its currency is said beside it, or is the invoice's.
 MajorUnits = Annotated[str, Spelled(r"[0-9]{1,12}(\.[0-9]{1,3})?", 'write an amount of zero or more, such as "120.00"')]
@@ -56,6 +57,21 @@ class ReasonWish(_Wish):
     """Why."""
 
     reason: Reason
+
+
+class LimitWish(_Wish):
+    """What is left of a service, and why, which gateways may show to whoever calls; `rate_share` of the usual request rate as
+    text, such as "0.1" for a tenth, for `rate_limited` and nothing else."""
+
+    to: ByHand
+    rate_share: Annotated[str, Spelled(r"0\.[0-9]{1,6}", 'write a share between 0 and 1, such as "0.1"')] | None = None
+    reason: Reason
+
+    @model_validator(mode="after")
+    def _share_of_a_rate_limit(self) -> Self:
+        if (self.rate_share is not None) != (self.to is ByHand.RATE_LIMITED):
+            raise ValueError("rate_share: rate_limited needs one, and nothing else has one")
+        return self
 
 
 class DecisionWish(_Wish):

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 
 from activities.access_ports import Restrictions
 from billing.access import NOTHING, AccessStanding, Cause, LiftOrder, Restriction, RestrictionOrder
 from billing.failures import BillingFailure, FailureCode
+from starters.beginning import digits_of
 from starters.card_numbers import without_card_numbers
+
+
+class ByHand(StrEnum):
+    """What a person may leave of a service; data is deleted by the purge alone, through its own gate."""
+
+    RATE_LIMITED = "rate_limited"
+    NEW_REQUESTS_BLOCKED = "new_requests_blocked"
+    SUSPENDED = "suspended"
 
 
 def limit(
@@ -19,9 +29,10 @@ def limit(
     *,
     by: str,
     now: datetime,
+    request_id: str | None = None,
 ) -> AccessStanding:
     """Limit a tenant for the cause `operator`, in place of what an operator asked for before; `share` of the usual rate
-    as it was typed, for a rate limit only.
+    as it was typed, for a rate limit only. The same `request_id` again changes nothing.
 
     Raises ValidationError for a share that fits no rate limit, NOT_FOUND, and CONFLICT for an account that is deleted.
     """
@@ -33,7 +44,7 @@ def limit(
             "rate_share": NOTHING if share is None else share,
             "reason": reason,
             "case_id": _case_id(tenant_id),
-            "step": _step(now, by),
+            "step": _step(now, by, request_id),
             "by": by,
         }
     )
@@ -41,14 +52,16 @@ def limit(
     return restrictions.restrict(without_card_numbers(order), now)
 
 
-def lift(restrictions: Restrictions, tenant_id: str, reason: str, *, by: str, now: datetime) -> AccessStanding:
-    """Lift what operators asked for; limits of other causes stay. Raises as `limit` does."""
+def lift(
+    restrictions: Restrictions, tenant_id: str, reason: str, *, by: str, now: datetime, request_id: str | None = None
+) -> AccessStanding:
+    """Lift what operators asked for; limits of other causes stay. Repeats and raises as `limit` does."""
     order = LiftOrder(
         tenant_id=tenant_id,
         cause=Cause.OPERATOR,
         reason=reason,
         case_id=_case_id(tenant_id),
-        step=_step(now, by),
+        step=_step(now, by, request_id),
         by=by,
     )
     _refuse_deleted(restrictions, tenant_id)
@@ -67,6 +80,6 @@ def _case_id(tenant_id: str) -> str:
     return f"operator/{tenant_id}"
 
 
-def _step(now: datetime, by: str) -> str:
-    """Every order of a person is one of its own."""
-    return f"{now.isoformat()}/{by}"
+def _step(now: datetime, by: str, request_id: str | None) -> str:
+    """Every order of a person is one of its own, unless it is asked for again by its key."""
+    return f"{now.isoformat() if request_id is None else 'k-' + digits_of(request_id, 24)}/{by}"

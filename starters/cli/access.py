@@ -1,7 +1,6 @@
 """`runbooks access ...`: what a customer's service is limited to, limits by hand, and caps on usage."""
 
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -10,6 +9,7 @@ from pydantic import ValidationError
 from billing.access import AccessStanding, Cause, Limit, Restriction, service_in_words
 from billing.overage import CapOrder
 from starters import access
+from starters.access import ByHand
 from starters.cli.mistakes import BadInputError, field_by_field
 from starters.cli.options import As, Json, Reason, Token, session_of
 from starters.cli.terminal import say, show_fields, show_heading, show_json, show_table, when
@@ -20,14 +20,6 @@ app = typer.Typer(help="What a customer's service is limited to, and why.", no_a
 _SHOWN = 10
 
 TenantName = Annotated[str, typer.Argument(metavar="CUSTOMER", help="As `runbooks customer list` names it.")]
-
-
-class ByHand(StrEnum):
-    """What `--to` takes; data is deleted by the purge alone, through its own gate."""
-
-    RATE_LIMITED = "rate_limited"
-    NEW_REQUESTS_BLOCKED = "new_requests_blocked"
-    SUSPENDED = "suspended"
 
 
 @app.command()
