@@ -7,9 +7,8 @@
 
 Answers: `paid`, `processing`, any decline code, `lost` (charged, the answer never arrives), `lost-before` (the request never
 arrived), `refused`, `busy`, `stored-500` (charged, and the key says 500 for ever), `stored-500-before` (the same, and nothing
-was charged). None in `cards`: no
-payment method. `wallet` names the default one, where it is another than `pm_<tenant>`. `charges` holds whatever money moved; `keys` every
-request.
+was charged). None in `cards`: no payment method. `wallet` names the default one, where it is another than `pm_<tenant>`.
+`charges` holds whatever money moved; `keys` every request.
 """
 
 from __future__ import annotations
