@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 
 from console import (
     access,
+    access_by_hand,
     approvals,
     cases,
     corrections,
@@ -121,6 +122,7 @@ def test_every_make_target_and_variable_that_is_quoted_exists(guide: Path) -> No
 def test_every_route_that_is_quoted_is_served(guide: Path) -> None:
     parts = (
         access,
+        access_by_hand,
         approvals,
         cases,
         corrections,
