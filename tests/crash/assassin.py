@@ -4,55 +4,62 @@ from __future__ import annotations
 
 import os
 import signal
+import smtplib
 import threading
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import fields, replace
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
+import stripe
 from sqlalchemy import Connection, Engine, event
 from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from activities.binding import Ports
-from activities.letters import LetterToCustomer, LetterToOperators
+from activities.delinquency import LadderStep
+from activities.letters import LetterToCustomer, LetterToOperators, Notice
+from activities.recovery_letters import LetterToTenant
 from tests.crash.plan import Kill, Moment, Through
 
-_IN_THE_STEP: ContextVar[bool] = ContextVar("in the step", default=False)
+_AIM: ContextVar[Kill | None] = ContextVar("the step that dies", default=None)
+_IN_THE_PORT: ContextVar[bool] = ContextVar("in the port", default=False)
 _WROTE = "select pg_current_xact_id_if_assigned() is not null"
+_OUTSIDE = {Through.STRIPE: "provider", Through.MAIL: "postman"}
 
 
 class Assassin:
-    """Kills its own process, once; without an order it lets everything pass."""
+    """Kills its own process at the first of the steps that were ordered, and notes which; without orders everything passes."""
 
-    def __init__(self, order: Kill | None) -> None:
-        self._order = order if order and not order.by_parent else None
+    def __init__(self, orders: Sequence[Kill], notes: Path) -> None:
+        self._orders = [order for order in orders if not order.by_parent]
+        self._notes = notes
         self._committing = threading.local()
 
-    def aims_at(self, activity_type: str, argument: object) -> bool:
-        """Whether this attempt is the one that dies."""
-        if self._order is None or activity_type != self._order.step.activity:
-            return False
-        wanted = self._order.step.template
-        if not wanted:
-            return True
-        return isinstance(argument, LetterToCustomer | LetterToOperators) and argument.payload.template == wanted
+    def aim(self, activity_type: str, argument: object) -> Kill | None:
+        """The order that this attempt is to carry out."""
+        about = _what_is_done(argument)
+        return next((one for one in self._orders if one.is_about(activity_type, about)), None)
 
     def reached(self, moment: Moment) -> None:
         """Die here if this is the moment: nothing is flushed, closed or said goodbye to."""
-        if self._order and self._order.moment is moment and _IN_THE_STEP.get():
+        aim = _AIM.get()
+        if aim and aim.moment is moment:
+            with self._notes.open("a", encoding="utf-8") as notes:
+                notes.write(f"{aim}\n")
             os.kill(os.getpid(), signal.SIGKILL)
 
     def watch_commits(self, engine: Engine) -> None:
         """Catch BEFORE and UNREAD around the COMMIT of a step whose effect is in Postgres, or that only reads."""
-        if self._order is None or self._order.step.through not in (Through.POSTGRES, Through.NOTHING):
+        if not self._orders:
             return
         commit = engine.dialect.do_commit
 
         @event.listens_for(engine, "commit")
         def about_to_commit(connection: Connection) -> None:
-            self._committing.counts = _IN_THE_STEP.get() and self._is_the_effect(connection)
+            self._committing.counts = self._is_the_effect(connection)
             if self._committing.counts:
                 self.reached(Moment.BEFORE)
 
@@ -64,18 +71,49 @@ class Assassin:
 
         engine.dialect.do_commit = committed  # type: ignore[method-assign,assignment]
 
+    def watch_answers(self) -> None:
+        """Catch UNREAD at Stripe and in the mail, where nobody holds the answer back: it is here, and nobody has read it."""
+        if not any(order.one_of_many for order in self._orders):
+            return
+        ask, said, reply = stripe.RequestsClient.request, smtplib.SMTP.send, smtplib.SMTP.getreply
+        over = threading.local()
+
+        def asked(http: Any, method: str, *about: Any) -> Any:
+            answer = ask(http, method, *about)
+            if method == "post":
+                self._answered()
+            return answer
+
+        def says(server: smtplib.SMTP, words: Any) -> None:
+            over.now = words == b".\r\n"
+            said(server, words)
+
+        def replied(server: smtplib.SMTP) -> Any:
+            answer = reply(server)
+            if getattr(over, "now", False):
+                self._answered()
+            return answer
+
+        stripe.RequestsClient.request = asked  # type: ignore[method-assign,assignment]
+        smtplib.SMTP.send, smtplib.SMTP.getreply = says, replied  # type: ignore[method-assign,assignment]
+
+    def _answered(self) -> None:
+        aim = _AIM.get()
+        if aim and aim.step.through in _OUTSIDE and _IN_THE_PORT.get():
+            self.reached(Moment.UNREAD)
+
     def _is_the_effect(self, connection: Connection) -> bool:
-        if self._order and self._order.step.through is Through.NOTHING:
-            return True
-        return bool(connection.exec_driver_sql(_WROTE).scalar_one())
+        aim = _AIM.get()
+        if aim is None or aim.step.through in _OUTSIDE or (aim.step.port and not _IN_THE_PORT.get()):
+            return False
+        return aim.step.through is Through.NOTHING or bool(connection.exec_driver_sql(_WROTE).scalar_one())
 
     def watched(self, ports: Ports) -> Ports:
         """The same ports, each dying on the way into or out of its effect."""
-        if self._order is None:
+        if not self._orders:
             return ports
-        outside = {Through.STRIPE: "provider", Through.MAIL: "postman"}.get(self._order.step.through)
-        names = [outside] if outside else [field.name for field in fields(ports) if field.name != "now"]
-        watched: dict[str, Any] = {name: _Watched(getattr(ports, name), self, bool(outside)) for name in names}
+        names = [field.name for field in fields(ports) if field.name != "now"]
+        watched: dict[str, Any] = {name: _Watched(getattr(ports, name), name, self) for name in names}
         return replace(ports, **watched)
 
     def effect_committed(self) -> bool:
@@ -88,20 +126,29 @@ class Assassin:
 class _Watched:
     """A port whose calls pass the assassin; outside, only the calls that send something count."""
 
-    def __init__(self, port: Any, assassin: Assassin, outside: bool) -> None:
-        self._port, self._assassin, self._outside = port, assassin, outside
+    def __init__(self, port: Any, name: str, assassin: Assassin) -> None:
+        self._port, self._name, self._assassin = port, name, assassin
 
     def __getattr__(self, name: str) -> Any:
-        method: Callable[..., Any] = getattr(self._port, name)
-        if self._outside and name not in ("send", "deliver"):
+        method: Any = getattr(self._port, name)
+        if not callable(method):
             return method
 
         @wraps(method)
         def call(*args: Any, **kwargs: Any) -> Any:
-            if self._outside:
+            aim = _AIM.get()
+            through = _OUTSIDE.get(aim.step.through) if aim else None
+            wanted = (aim.step.port or through or self._name) if aim else ""
+            if wanted != self._name or (through and name not in ("send", "deliver")):
+                return method(*args, **kwargs)
+            if through:
                 self._assassin.reached(Moment.BEFORE)
-            answer = method(*args, **kwargs)
-            if self._outside or self._assassin.effect_committed():
+            inside = _IN_THE_PORT.set(True)
+            try:
+                answer = method(*args, **kwargs)
+            finally:
+                _IN_THE_PORT.reset(inside)
+            if through or self._assassin.effect_committed():
                 self._assassin.reached(Moment.READ)
             return answer
 
@@ -124,7 +171,18 @@ class _AimingAtActivity(ActivityInboundInterceptor):
         self._assassin = assassin
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
-        _IN_THE_STEP.set(self._assassin.aims_at(activity.info().activity_type, input.args[0]))
+        _AIM.set(self._assassin.aim(activity.info().activity_type, input.args[0]))
         result = await super().execute_activity(input)
         self._assassin.reached(Moment.RETURNED)
         return result
+
+
+def _what_is_done(argument: object) -> str | None:
+    """What tells the steps of one activity apart: the template of a letter, the name of a step of the ladder."""
+    match argument:
+        case LetterToCustomer() | LetterToOperators() | LetterToTenant() | Notice():
+            return argument.payload.template
+        case LadderStep():
+            return argument.name
+        case _:
+            return None

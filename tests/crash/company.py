@@ -70,9 +70,9 @@ class Company:
     def engine(self) -> Engine:
         return self.world.engine
 
-    def hires(self, order: Kill | None = None) -> BaseProcess:
-        """One more worker, perhaps with an order to die."""
-        worker = hire(self.ground.workers, self.surroundings, order)
+    def hires(self, *orders: Kill) -> BaseProcess:
+        """One more worker, perhaps with orders to die at the first of these."""
+        worker = hire(self.ground.workers, self.surroundings, orders)
         self.staff.append(worker)
         return worker
 
@@ -90,6 +90,11 @@ class Company:
             f"the worker ended by itself ({worker.exitcode}):\n{self.last_words()}"
         )
         self.staff.remove(worker)
+
+    def deaths(self) -> list[str]:
+        """Of what workers died as ordered, in order."""
+        noted = self.surroundings.deaths
+        return noted.read_text(encoding="utf-8").splitlines() if noted.exists() else []
 
     def last_words(self) -> str:
         """The end of what the run's workers logged."""

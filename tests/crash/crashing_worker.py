@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from multiprocessing import get_context, parent_process
@@ -21,6 +22,7 @@ from adapters.logs import write_logs
 from adapters.mail.smtp import SmtpPostman
 from adapters.postgres.engine import open_engine
 from adapters.postgres.press import Press
+from adapters.stripe.events import StripeEvents
 from adapters.stripe.invoices import StripeInvoices
 from adapters.stripe.payments import StripeCollector
 from adapters.stripe.provider import StripeProvider
@@ -71,6 +73,11 @@ class Surroundings:
     one_try: timedelta = ONE_TRY
     month_end: MonthEndPolicy | None = None
 
+    @property
+    def deaths(self) -> Path:
+        """Where a worker that dies as ordered says of what, a line each."""
+        return self.log.with_suffix(".deaths")
+
 
 def zygote() -> ForkServerContext:
     """A process that has imported everything once and forks workers from itself within milliseconds."""
@@ -79,32 +86,34 @@ def zygote() -> ForkServerContext:
     return context
 
 
-def hire(context: ForkServerContext, surroundings: Surroundings, order: Kill | None = None) -> BaseProcess:
-    """Start a worker; with an order it dies when it gets there."""
-    process = context.Process(target=work, args=(surroundings, order), daemon=True)
+def hire(context: ForkServerContext, surroundings: Surroundings, orders: Sequence[Kill] = ()) -> BaseProcess:
+    """Start a worker; with orders it dies when it gets to the first of them."""
+    process = context.Process(target=work, args=(surroundings, tuple(orders)), daemon=True)
     process.start()
     return process
 
 
-def work(surroundings: Surroundings, order: Kill | None) -> None:
+def work(surroundings: Surroundings, orders: Sequence[Kill]) -> None:
     """Be a worker until killed; ends by itself only when whoever started it is gone."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     log = os.open(surroundings.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
     write_logs()
-    asyncio.run(_work(surroundings, order))
+    asyncio.run(_work(surroundings, orders))
 
 
-async def _work(surroundings: Surroundings, order: Kill | None) -> None:
+async def _work(surroundings: Surroundings, orders: Sequence[Kill]) -> None:
     client = await Client.connect(surroundings.temporal, data_converter=pydantic_data_converter)
-    assassin = Assassin(order)
+    assassin = Assassin(orders, surroundings.deaths)
     engine = open_engine(surroundings.database_url, application="crashing worker", pool_size=POOL_SIZE)
     assassin.watch_commits(engine)
+    assassin.watch_answers()
     vendors = Vendors(
         provider=StripeProvider(API_KEY, surroundings.stripe),
         invoicing=StripeInvoices(API_KEY, INVOICE_PUSH, surroundings.stripe),
         collector=StripeCollector(API_KEY, surroundings.stripe),
+        events=StripeEvents(API_KEY, surroundings.stripe),
         postman=SmtpPostman(
             *surroundings.smtp, SENDER, documents=Press(engine, DocumentFiles(surroundings.evidence / "documents"))
         ),

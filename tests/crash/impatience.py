@@ -10,6 +10,7 @@ from temporalio.common import RetryPolicy
 from temporalio.worker import (
     Interceptor,
     StartActivityInput,
+    StartChildWorkflowInput,
     WorkflowInboundInterceptor,
     WorkflowInterceptorClassInput,
     WorkflowOutboundInterceptor,
@@ -17,6 +18,8 @@ from temporalio.worker import (
 
 # Enough for one case's step; work on many tenants at once says how long it takes.
 ONE_TRY = timedelta(seconds=3)
+# A workflow task that died with its worker is given to the next one after this long; short activities run within it.
+TASK_TIMEOUT = timedelta(seconds=2)
 # Spaced by less, a try that is only slow would be overtaken again and again.
 BETWEEN_TRIES = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=2))
 
@@ -47,3 +50,7 @@ class _Outbound(WorkflowOutboundInterceptor):
         input.start_to_close_timeout = self._one_try
         input.retry_policy = BETWEEN_TRIES
         return super().start_activity(input)
+
+    async def start_child_workflow(self, input: StartChildWorkflowInput) -> workflow.ChildWorkflowHandle[Any, Any]:
+        input.task_timeout = TASK_TIMEOUT
+        return await super().start_child_workflow(input)

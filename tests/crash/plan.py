@@ -35,34 +35,50 @@ class Tale(StrEnum):
 
     LONG_WAY = "the long way to a credit"
     SILENCE = "nobody answers"
+    WAY_BACK = "all the way down, and back by a new card"
+    ARRANGED = "everything is arranged by people"
+    PURGED = "given up and deleted"
+    HEARD = "charged, declined, and heard of by events"
+    CAPPED = "more was used than allowed"
 
 
 @dataclass(frozen=True)
 class Step:
-    """One activity of the dispute, for letters perhaps only one template; the first time it is reached counts."""
+    """One activity, for letters perhaps only one template, for the ladder one rung; the first time it is reached counts.
+
+    `port` is the one through which the effect goes, where an activity has several.
+    """
 
     activity: str
     through: Through
     tale: Tale = Tale.LONG_WAY
     template: str | None = None
+    port: str | None = None
 
     @property
     def name(self) -> str:
         """As the table shows it."""
-        return f"{self.activity} ({self.template})" if self.template else self.activity
+        about = ", ".join(word for word in (self.template, self.port) if word)
+        return f"{self.activity} ({about})" if about else self.activity
 
 
 @dataclass(frozen=True)
 class Kill:
-    """One death: in which step, at which moment."""
+    """One death: in which step, at which moment; `one_of_many` workers that die in one run, each as its answer arrives."""
 
     step: Step
     moment: Moment
+    one_of_many: bool = False
 
     @property
     def by_parent(self) -> bool:
         """Whether the outside holds its answer back and the worker is killed from outside while it waits for it."""
-        return self.moment is Moment.UNREAD and self.step.through in (Through.STRIPE, Through.MAIL)
+        outside = self.step.through in (Through.STRIPE, Through.MAIL)
+        return self.moment is Moment.UNREAD and outside and not self.one_of_many
+
+    def is_about(self, activity: str, done: str | None) -> bool:
+        """Whether an attempt at this activity, which does that, is the one that dies."""
+        return activity == self.step.activity and self.step.template in (None, done)
 
     def __str__(self) -> str:
         return f"{self.step.name}, {self.moment}"

@@ -9,23 +9,17 @@ from typing import Any, cast
 import pytest
 from temporalio.activity import _Definition
 
-from activities.access import Access
 from activities.binding import Ports, activities
 from activities.correction_letters import CorrectionLetters
-from activities.delinquency import Delinquencies
 from activities.documents import Documents
 from activities.invoice_correction import InvoiceCorrections
 from activities.invoice_push import InvoicePushing
 from activities.month_end import MonthEnds
-from activities.payments import Payments
-from activities.provider_events import ProviderEvents
 from activities.reconciliation import Reconciliations
-from activities.recovery_letters import RecoveryLetters
-from activities.retention import Retention
 from activities.usage import UsageChecks
-from activities.usage_limits import UsageLimits
 from tests.crash.company import Ground
 from tests.crash.plan import EVERY_KILL, ISSUE_CREDIT, STEPS, Moment
+from tests.crash.recovery_plan import RECOVERY
 from tests.crash.runs import side_by_side
 from tests.crash.table import as_markdown
 
@@ -40,12 +34,9 @@ SHORT = tuple(
 )
 
 # Month ends have a chaos of their own; the daily checks begin again where they were; corrections die between any two calls
-# in tests/adapters/postgres/test_correction_crashes.py, charges, events and purges likewise beside it; what a tenant is
-# written to leaves as the dispute's letters do. The steps of a recovery are these one after the other, and no test kills
-# them as one yet.
+# in tests/adapters/postgres/test_correction_crashes.py. What recovers debts has a table of its own beside this one.
 ELSEWHERE = (
-    MonthEnds, Documents, InvoicePushing, Reconciliations, UsageChecks, InvoiceCorrections, CorrectionLetters,
-    RecoveryLetters, Access, UsageLimits, Payments, ProviderEvents, Retention, Delinquencies,
+    MonthEnds, Documents, InvoicePushing, Reconciliations, UsageChecks, InvoiceCorrections, CorrectionLetters, *RECOVERY
 )  # fmt: skip
 
 
