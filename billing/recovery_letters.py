@@ -59,7 +59,7 @@ class RestoredBecause(StrEnum):
 
 
 _BECAUSE = {
-    RestoredBecause.PAID: "your payment has arrived",
+    RestoredBecause.PAID: "what was due is settled",
     RestoredBecause.CREDITED: "a credit covers what was due",
     RestoredBecause.WRITTEN_OFF: "we no longer ask for what was due",
     RestoredBecause.NOTHING_DUE: "nothing is due any more",

@@ -259,7 +259,7 @@ async def test_limits_of_another_cause_stay_when_the_debt_is_paid(desk: Recoveri
     assert await case.ending() is Ending.RECOVERED
     assert case.service == "new_requests_blocked"
     letter = " ".join(desk.postman.mailbox[-1].rendered.text.split())
-    assert "Nothing is limited for an overdue payment any more, because your payment has arrived." in letter
+    assert "Nothing is limited for an overdue payment any more, because what was due is settled." in letter
     assert "Another limit on your account stays" in letter
     assert "New requests are refused. Its reason: An incident." in letter
     assert "service_restored" not in await case.letters()
