@@ -8,7 +8,16 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 
 from billing.authority import RUNBOOK
 from billing.spelling import KEPT
@@ -19,7 +28,8 @@ FULL, NOTHING = Decimal(1), Decimal(0)
 
 # Gateways show it to callers, so it says nothing that only we should know.
 WhyLimited = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400), KEPT]
-Share = Annotated[Decimal, Field(ge=0, le=1, max_digits=5, decimal_places=4)]
+# Of the usual rate; written alike whether it comes from a request or, with all four places, from the database.
+Share = Annotated[Decimal, Field(ge=0, le=1, max_digits=5, decimal_places=4), AfterValidator(Decimal.normalize)]
 
 
 class Restriction(StrEnum):
