@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Connection, insert, literal, select
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import Connection, insert, select
 
 from adapters.postgres.invoices import lock_revisions, read_invoice, write_invoice
-from adapters.postgres.tables import credit_notes, invoices, number_series
+from adapters.postgres.number_series import next_number
+from adapters.postgres.tables import credit_notes, invoices
 from billing.corrections import CreditRequest
 from billing.findings import CorrectedLine
 from billing.invoices import MINIMUM_COMMITMENT, Invoice, InvoiceLine, LineKind
@@ -26,7 +26,7 @@ def issue_credit_note(
     """Write the note and the corrected revision of the newest document, which is locked already."""
     newest = read_invoice(connection, lock_revisions(connection, request.invoice_id)[-1]["invoice_id"])
     revision = restated(newest, request, now)
-    number = _next_number(connection, f"CN-{now.year}")
+    number = next_number(connection, f"CN-{now.year}")
     note = f"Corrects {newest.number} by credit note {number} after {_cause(request)}."
     write_invoice(connection, revision, dispute_note=note)
     connection.execute(
@@ -134,11 +134,3 @@ def _suffixed(name: str, revision: int) -> str:
     """The name of what follows `revision`: after `INV-7` comes `INV-7-R2`, then `INV-7-R3`."""
     base = name.removesuffix(f"-R{revision}") if revision > 1 else name
     return f"{base}-R{revision + 1}"
-
-
-def _next_number(connection: Connection, series: str) -> str:
-    statement = upsert(number_series).values(series=series, last=1)
-    counted = statement.on_conflict_do_update(
-        index_elements=["series"], set_={"last": number_series.c.last + literal(1)}
-    ).returning(number_series.c.last)
-    return f"{series}-{connection.execute(counted).scalar_one():06d}"
