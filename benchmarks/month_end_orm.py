@@ -126,8 +126,7 @@ def _write(
             digest=digest_of(made),
         )
     )
-    request = {"invoice_id": invoice_id, "number": number, "total_minor": total, "due_minor": total}
-    request |= {"currency": made.currency}
+    request = {"invoice_id": invoice_id, "currency": made.currency, "total_minor": total, "due_minor": total}
     session.add(
         Effect(
             op_key=invoice_op_key(PERIOD, tenant_id),

@@ -96,7 +96,7 @@ ONE_STATEMENT = text(f"""
         select 'month-end/2026-10/invoice/' || tenant_id, 'invoice', 'month-end/2026-10', tenant_id, 'intended',
             cast(request as jsonb), encode(sha256(convert_to(request, 'UTF8')), 'hex'), :now
         from billed cross join lateral (
-            select '{{"currency":"USD","due_minor":' || total || ',"invoice_id":"' || invoice_id || '","number":"' || number
+            select '{{"currency":"USD","due_minor":' || total || ',"invoice_id":"' || invoice_id
                 || '","total_minor":' || total || '}}' as request
         ) as asked
     )

@@ -63,10 +63,12 @@ def change(call: str, provider_invoice_id: str, op_key: str, reason: str) -> Wir
 
 
 def _as_recorded(effect: Effect, document: DocumentToPush) -> None:
-    """What is pushed is what was finalised: its lines, its sums and what the effect was recorded with are one thing."""
+    """What is pushed is what was finalised: its lines, its sums and what the effect was recorded with are one thing.
+
+    The number is none of it: the books let no issued document change its number.
+    """
     issued = {
         "invoice_id": document.invoice_id,
-        "number": document.number,
         "total_minor": document.total_minor,
         "due_minor": document.due_minor,
         "currency": document.currency,

@@ -1,7 +1,7 @@
 """Issuing a shard's drafts in one transaction: numbers without gaps, credits applied, and an effect for each document.
 
-The series of numbers is taken by the last statement, since whoever issues for the same legal entity waits from there to the
-commit.
+The series of numbers is taken as late as can be, since whoever issues for the same legal entity waits from there to the
+commit: parties and effects are written before it, so that only the documents' own rows are left to do.
 """
 
 from __future__ import annotations
@@ -21,36 +21,38 @@ from billing.failures import BillingFailure, FailureCode
 from billing.invoices import InvoiceStatus
 from billing.month_end import Outcome, Shard, ShardResult, case_id
 
-_DRAFTS = f"""
-    invoices as invoice join tenants as tenant on tenant.tenant_id = invoice.tenant_id
-    where {OF_SHARD} and invoice.run_id = :run_id and invoice.status = 'draft'
-        and tenant.tenant_id between :first and :last
+_DRAFTS = "invoices as invoice join tenants as tenant on tenant.tenant_id = invoice.tenant_id"
+_THE_SHARDS = f"""
+    {OF_SHARD} and invoice.run_id = :run_id and invoice.status = 'draft' and tenant.tenant_id between :first and :last
 """
 
 _DRAFTS_OF = text(f"""
-    select invoice.invoice_id, invoice.tenant_id, invoice.currency, invoice.total_minor from {_DRAFTS}
-        and tenant.tenant_id = any(:tenants)
+    select invoice.invoice_id, invoice.tenant_id, invoice.currency, invoice.total_minor
+    from {_DRAFTS} where {_THE_SHARDS} and tenant.tenant_id = any(:tenants)
 """)  # noqa: S608 - words of ours
 
 # As `billing.corrections.sha256_of` writes it before hashing: sorted, without spaces. No value can hold a character that
-# JSON escapes.
+# JSON escapes. The document's number is not among it: effects are written before there is one, and it never changes then.
 _REQUEST = """
-    '{"currency":"' || currency || '","due_minor":' || (total_minor - applied_credit_minor) || ',"invoice_id":"' || invoice_id
-    || '","number":"' || number || '","total_minor":' || total_minor || '}'
+    '{"currency":"' || currency || '","due_minor":' || (total_minor - applied_minor) || ',"invoice_id":"' || invoice_id
+    || '","total_minor":' || total_minor || '}'
 """
 
 _NUMBER = number_in_sql(
     "series", "taken.last - wanted.count + row_number() over (partition by series order by known.tenant_id)"
 )
 
-# Everything at once: who is named on the documents, which numbers they get, what makes them so, and the effects. A document
+# Everything at once: who is named on the documents, the effects, which numbers they get, and what makes them so. A document
 # finds its row by `ctid`, the quickest way there is. A draft that somebody changed meanwhile has moved: it is left out, and
-# missed by the count. So is a party that another shard adds at the same moment.
+# missed by the counts. So is an effect that another worker writes for the same draft, and a party that another shard adds.
 _ISSUE = text(f"""
     with draft as materialized (
-        select invoice.ctid as place, invoice.invoice_id, invoice.tenant_id, invoice.legal_entity_id, invoice.total_minor,
+        select invoice.ctid as place, invoice.invoice_id, invoice.tenant_id, invoice.legal_entity_id, invoice.currency,
+            invoice.total_minor, coalesce(used.minor, 0) as applied_minor, {BILL} as bill,
             {parties.sha256_in_sql(parties.OF_TENANT)} as sha256
         from {_DRAFTS}
+        left join unnest(cast(:credited as text[]), cast(:applied as bigint[])) as used(invoice_id, minor) using (invoice_id)
+        where {_THE_SHARDS}
     ), known as materialized (
         select draft.*, (select party_id from parties as kept where kept.sha256 = draft.sha256) as party_id from draft
     ), added as (
@@ -60,41 +62,44 @@ _ISSUE = text(f"""
         order by sha256
         on conflict (sha256) do nothing
         returning sha256, party_id
+    ), asked as materialized (
+        select tenant_id, :case_id || '/invoice/' || bill as op_key, {_REQUEST} as request from draft
+    ), intended as (
+        insert into effects (op_key, kind, case_id, tenant_id, state, request, request_sha256, intended_at)
+        select op_key, :kind, :case_id, tenant_id, :state, cast(request as jsonb),
+            encode(sha256(convert_to(request, 'UTF8')), 'hex'), :now
+        from asked
+        on conflict (op_key) do nothing
+        returning 1
     ), issuer as materialized (
         select entity_id, number_prefix || '-' || :year as series, {parties.id_in_sql(parties.OF_ENTITY)} as party_id
         from legal_entities as entity
     ), wanted as materialized (
         select series, count(*) as count from known join issuer on entity_id = legal_entity_id group by series
     ), taken as (
-        insert into number_series as series (series, last) select series, count from wanted order by series
+        insert into number_series as series (series, last)
+        select series, count from wanted
+        where (select count(*) from added) + (select count(*) from intended) > 0
+        order by series
         on conflict (series) do update set last = series.last + excluded.last
         returning series, last
     ), document as (
         select known.place, issuer.party_id as billed_by, coalesce(known.party_id, added.party_id) as billed_to,
-            coalesce(used.minor, 0) as applied_minor,
-            case when known.total_minor > coalesce(used.minor, 0) then :open else :paid end as status,
+            known.applied_minor, case when known.total_minor > known.applied_minor then :open else :paid end as status,
             {_NUMBER} as number
         from known join issuer on issuer.entity_id = known.legal_entity_id
         join wanted using (series) join taken using (series)
         left join added using (sha256)
-        left join unnest(cast(:credited as text[]), cast(:applied as bigint[])) as used(invoice_id, minor) using (invoice_id)
     ), issued as (
         update invoices as invoice
         set number = document.number, status = document.status, issued_at = :now, billed_by = document.billed_by,
             billed_to = document.billed_to, applied_credit_minor = document.applied_minor
         from document
         where invoice.ctid = document.place and invoice.status = 'draft' and document.billed_to is not null
-        returning invoice.invoice_id, invoice.tenant_id, invoice.number, invoice.currency, invoice.total_minor,
-            invoice.applied_credit_minor, {BILL} as bill
-    ), asked as materialized (
-        select tenant_id, :case_id || '/invoice/' || bill as op_key, {_REQUEST} as request from issued
-    ), intended as (
-        insert into effects (op_key, kind, case_id, tenant_id, state, request, request_sha256, intended_at)
-        select op_key, :kind, :case_id, tenant_id, :state, cast(request as jsonb),
-            encode(sha256(convert_to(request, 'UTF8')), 'hex'), :now
-        from asked
+        returning 1
     )
-    select (select count(*) from draft) as drafts, (select count(*) from issued) as issued
+    select (select count(*) from draft) as drafts,
+        least((select count(*) from intended), (select count(*) from issued)) as issued
 """)  # noqa: S608 - words of ours
 
 _ISSUED = text(f"""

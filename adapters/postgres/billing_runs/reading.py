@@ -66,11 +66,15 @@ _TENANTS = """
 """
 
 # A sum of quantities is written with their six decimals, so without its point it is whole millionths of a unit.
-_USAGE = text("""
+_USAGE = """
     select tenant_id, meter, cast(sum(quantity) as text) as quantity from usage_daily
-    where tenant_id = any(:tenants) and day >= :first and day < :end
+    where {whose} and day >= :first_day and day < :end_day
     group by tenant_id, meter
-""")
+"""
+# A range is one walk through the index, which is a fifth cheaper than looking for each tenant; where many of its tenants are
+# not asked for, it reads what nobody wants.
+_USAGE_OF_RANGE = text(_USAGE.format(whose="tenant_id between :first and :last"))
+_USAGE_OF_SOME = text(_USAGE.format(whose="tenant_id = any(:tenants)"))
 
 _HOLDS = text("""
     select tenant_id, meter, reason from holds
@@ -142,18 +146,24 @@ def read_accounts(connection: Connection, run: Run, shard: Shard, calendar: Cale
     ]
 
 
-def read_usage(connection: Connection, accounts: Sequence[Account], calendar: Calendar) -> dict[str, Usage]:
+def read_usage(
+    connection: Connection, run: Run, shard: Shard, accounts: Sequence[Account], calendar: Calendar
+) -> dict[str, Usage]:
     """Millionths of a unit by tenant and meter, from the roll-ups: one statement for each anchor day in the shard."""
     usage: defaultdict[str, Usage] = defaultdict(dict)
     by_anchor = sorted(accounts, key=attrgetter("anchor_day"))
     with found_by_index(connection):
         for anchor_day, group in groupby(by_anchor, key=attrgetter("anchor_day")):
             days = calendar.days[anchor_day - 1]
-            tenants = [account.tenant_id for account in group]
-            summed = connection.execute(_USAGE, {"tenants": tenants, "first": days.first, "end": days.end})
+            tenants = {account.tenant_id for account in group}
+            of_most = 2 * len(tenants) > run.policy.shard_size
+            whose = shard.model_dump() if of_most else {"tenants": list(tenants)}
+            statement = _USAGE_OF_RANGE if of_most else _USAGE_OF_SOME
+            summed = connection.execute(statement, {"first_day": days.first, "end_day": days.end, **whose})
             # The driver's own rows: there are many, and SQLAlchemy's cost as much again.
             for tenant_id, meter, quantity in summed.cursor.fetchall():
-                usage[tenant_id][meter] = int(quantity.replace(".", ""))
+                if tenant_id in tenants:
+                    usage[tenant_id][meter] = int(quantity.replace(".", ""))
     return usage
 
 

@@ -78,7 +78,7 @@ def _material(connection: Connection, run: Run, shard: Shard, accounts: list[Acc
         calendar=calendar,
         terms=shelf.read(connection, _terms_of(accounts)) | their_terms,
         labels=_labels(connection),
-        usage=read_usage(connection, [account for account in accounts if account.tenant_id not in by_day], calendar),
+        usage=read_usage(connection, run, shard, [one for one in accounts if one.tenant_id not in by_day], calendar),
         stops=read_stops(connection, shard, calendar),
         by_day=read_by_day(connection, sorted(by_day), calendar),
         contracts=contracts,

@@ -61,9 +61,7 @@ def its_effect(document: DocumentToPush, **changes: Any) -> Effect:
         "case_id": case_id(document.period),
         "tenant_id": document.tenant_id,
         "state": EffectState.INTENDED,
-        "request": {
-            name: getattr(document, name) for name in ("invoice_id", "number", "total_minor", "due_minor", "currency")
-        },
+        "request": {name: getattr(document, name) for name in ("invoice_id", "total_minor", "due_minor", "currency")},
         "request_sha256": "0" * 64,
         "intended_at": document.issued_at,
     }

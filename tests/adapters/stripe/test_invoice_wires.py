@@ -105,7 +105,6 @@ def test_only_a_later_generation_looks_for_what_was_left_behind() -> None:
         ({"total_minor": 6_00, "due_minor": 6_00}, "total_minor, due_minor"),
         ({"due_minor": 4_00}, "due_minor"),
         ({"currency": "EUR"}, "currency"),
-        ({"number": "INV-1"}, "number"),
         ({"lines": (a_line(1, 4_99),)}, "lines"),
     ],
 )

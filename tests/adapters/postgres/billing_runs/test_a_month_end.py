@@ -68,7 +68,6 @@ def test_each_document_has_one_effect_with_the_hash_of_what_is_to_be_pushed(hous
     assert (effect["kind"], effect["case_id"], effect["state"]) == ("invoice", "month-end/2026-10", "intended")
     assert effect["request"] == {
         "invoice_id": "inv-2026-10-acme",
-        "number": "INV-2026-000001",
         "total_minor": 119_00,
         "due_minor": 119_00,
         "currency": "USD",
