@@ -173,6 +173,7 @@ class Delinquencies:
             case_id=episode.case_id,
             episode=episode.number,
             opened_at=now,
+            contacts=episode.contacts,
             policy=self.policies.in_force(tenant),
             calendar=self.calendars.calendar(tenant, now),
         )

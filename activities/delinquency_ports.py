@@ -17,11 +17,13 @@ class _Record(BaseModel):
 
 
 class Episode(_Record):
-    """A tenant's case by its number, counted from 1; `case_id` is `delinquency/<tenant>/<number>`."""
+    """A tenant's case by its number, counted from 1; `case_id` is `delinquency/<tenant>/<number>`. `contacts` are the
+    dunning mails that the case before it ended with."""
 
     case_id: str
     tenant_id: str
     number: int
+    contacts: tuple[AwareDatetime, ...] = ()
 
 
 class DelinquencyRow(_Record):

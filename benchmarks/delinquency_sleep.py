@@ -57,9 +57,10 @@ def slept(address: str, few: int, many: int, cached: int) -> Slept:
             for first in range(begun, goal, batch):
                 asyncio.run(_begin(address, queue, first, min(first + batch, goal)))
                 _at_rest(process, _BRIEFLY)
+                print(f"\r{min(first + batch, goal):,} of {many:,} cases have begun", end="", flush=True)
             begun = max(begun, goal)
             weights.append(_at_rest(process) / 2**20)
-            print(f"{goal:,} cases sleep: {weights[-1]:.0f} MB", flush=True)
+            print(f"\r{goal:,} cases sleep: {weights[-1]:.0f} MB", flush=True)
     with_few, with_many = weights
     return Slept(with_few, with_many, kilobytes)
 

@@ -52,10 +52,19 @@ def restriction_of(rung: Rung, policy: DunningPolicy) -> tuple[Restriction, Deci
 
 
 def opened(
-    tier: Tier, calendar: BusinessCalendar, debts: Sequence[Debt], now: datetime, policy: DunningPolicy
+    tier: Tier,
+    calendar: BusinessCalendar,
+    debts: Sequence[Debt],
+    now: datetime,
+    policy: DunningPolicy,
+    *,
+    contacts: Sequence[datetime] = (),
 ) -> Standing:
-    """A case's first standing: on the lowest rung, however long the debts are overdue already."""
-    standing = Standing(tier=tier, calendar=calendar, opened_at=now, entered={Rung.RETRYING: now})
+    """A case's first standing: on the lowest rung, however long the debts are overdue already. `contacts` are dunning
+    mails of an earlier case."""
+    standing = Standing(
+        tier=tier, calendar=calendar, opened_at=now, entered={Rung.RETRYING: now}, contacts=tuple(contacts)
+    )
     return anchored(standing, debts, now, policy)
 
 

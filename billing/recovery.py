@@ -132,11 +132,15 @@ class ArrangementRequest(_Record):
 
 
 class OpenedDelinquency(_Record):
-    """What opening a case read once and for all: its episode, the policy in force, and the tenant's working days."""
+    """What opening a case read once and for all: its episode, the policy in force, and the tenant's working days.
+
+    `contacts` are the dunning mails of the tenant's previous case, which count for the contact budget as well.
+    """
 
     case_id: str
     episode: int
     opened_at: AwareDatetime
+    contacts: tuple[AwareDatetime, ...] = ()
     policy: Annotated[Policy, SHARED]
     calendar: Annotated[BusinessCalendar, SHARED]
 
@@ -220,7 +224,8 @@ class DebtLine(_Record):
 
 class RecoveryStory(_Record):
     """Everything a person needs to see of a case; the same source feeds the Temporal UI, the command, the API and the
-    register. `next_at` is when `next_step` is due, None while it `waits`, with why in words."""
+    register. `next_at` is when `next_step` is due, None while it `waits`, with why in words. `contacts` are the dunning
+    mails that count for the contact budget, also for the tenant's next case."""
 
     case_id: str
     tenant_id: str
@@ -235,5 +240,6 @@ class RecoveryStory(_Record):
     arranged: tuple[str, ...] = ()
     needs_human: bool = False
     approval: PendingApproval | None = None
+    contacts: tuple[AwareDatetime, ...] = ()
     ending: Ending | None = None
     timeline: tuple[StoryLine, ...] = ()

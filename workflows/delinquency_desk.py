@@ -144,6 +144,7 @@ class DelinquencyDesk(Runbook):
             arranged=self.arranged,
             needs_human=self.needs_human or self.question is not None,
             approval=self.question,
+            contacts=standing.contacts if standing else (),
             ending=self.ending,
             timeline=tuple(self.timeline.lines),
         )

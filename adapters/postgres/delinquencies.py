@@ -33,7 +33,7 @@ class PostgresDelinquencies:
             lock_tenant(connection, tenant_id)
             is_open = select(delinquencies).where(mine, delinquencies.c.ending.is_(None))
             if row := connection.execute(is_open).one_or_none():
-                return _episode(row)
+                return _episode(connection, row)
             number = connection.execute(select(func.count()).select_from(delinquencies).where(mine)).scalar_one() + 1
             fresh = {
                 "case_id": f"{CASE}/{tenant_id}/{number}",
@@ -41,7 +41,8 @@ class PostgresDelinquencies:
                 "episode": number,
                 "opened_at": now,
             }
-            return _episode(connection.execute(insert(delinquencies).values(fresh).returning(delinquencies)).one())
+            row = connection.execute(insert(delinquencies).values(fresh).returning(delinquencies)).one()
+            return _episode(connection, row)
 
     def tell(self, story: RecoveryStory, now: datetime) -> None:
         this = and_(delinquencies.c.case_id == story.case_id, delinquencies.c.ending.is_(None))
@@ -187,8 +188,13 @@ def _json(story: RecoveryStory) -> dict[str, Any]:
     return story.model_dump(mode="json")
 
 
-def _episode(row: Row[Any]) -> Episode:
-    return Episode(case_id=row.case_id, tenant_id=row.tenant_id, number=row.episode)
+def _episode(connection: Connection, row: Row[Any]) -> Episode:
+    before = select(delinquencies.c.story).where(
+        delinquencies.c.tenant_id == row.tenant_id, delinquencies.c.episode == row.episode - 1
+    )
+    told = connection.execute(before).scalar_one_or_none()
+    contacts = RecoveryStory.model_validate(told).contacts if told else ()
+    return Episode(case_id=row.case_id, tenant_id=row.tenant_id, number=row.episode, contacts=contacts)
 
 
 def _row(row: Row[Any]) -> DelinquencyRow:

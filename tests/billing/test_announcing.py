@@ -6,11 +6,12 @@ import pytest
 
 from billing.announcing import announced_at, is_read, is_said_by
 from billing.delinquency import Action, ActionKind
+from billing.ladder import opened
 from billing.ladder_moves import exempted, stopped
 from billing.policy.dunning import DUNNING
 from billing.rungs import Rung
 from billing.tenants import Tier
-from tests.billing.debtors import case, day, debt, story
+from tests.billing.debtors import BERLIN, HOUR, Story, case, day, debt, story
 
 BOTH = (debt("in-1"), debt("in-2", since=7.5))
 
@@ -31,6 +32,16 @@ def test_another_one_waits_as_the_contact_budget_says_and_news_of_a_known_one_do
     assert announced_at(limited, {"in-1"}, day(7.5), DUNNING) == day(9)
     assert announced_at(limited, {"in-1", "in-2"}, day(7.5), DUNNING) is None
     assert announced_at(limited, {"in-1", "in-2"}, day(7.5), DUNNING, again={"in-2"}) == day(9)
+
+
+def test_mails_of_the_case_before_count_for_the_contact_budget() -> None:
+    begun_anew = opened(Tier.PRO, BERLIN, BOTH, day(0), DUNNING, contacts=(day(-1),))
+
+    warned = Story(begun_anew).until(1)
+
+    assert warned.lines == ["0 final-warning"]
+    assert announced_at(warned.standing, {"in-1"}, day(1), DUNNING) == day(7) - 2 * HOUR  # the office opens on Monday
+    assert announced_at(story(Tier.PRO, *BOTH, until=1).standing, {"in-1"}, day(1), DUNNING) == day(2)
 
 
 def test_nothing_is_told_of_what_is_not_chased() -> None:

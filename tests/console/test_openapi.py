@@ -19,9 +19,9 @@ from billing.money import Money
 from console.ticket_events import EXAMPLE, TicketCreated, read_event
 from tests.console.caller import Caller
 
-EXAMPLES = 8
+EXAMPLES = 5
 # To whoever is nobody most doors say no more than that, whatever is sent.
-EXAMPLES_OF_NOBODY = 3
+EXAMPLES_OF_NOBODY = 2
 # A query that no worker answers holds a request for as long as we are patient with Temporal, and a busy machine for longer.
 PATIENCE_SECONDS = 60
 

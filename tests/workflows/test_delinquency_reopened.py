@@ -37,6 +37,7 @@ async def was_paid(desk: RecoveringDesk) -> str:
 
 async def test_a_refund_of_what_was_paid_begins_another_case_over_exactly_that(desk: RecoveringDesk) -> None:
     invoice = await was_paid(desk)
+    closed = desk.later()
 
     desk.bank.refunds(invoice, 60_00)
     desk.reads(invoice)
@@ -46,6 +47,7 @@ async def test_a_refund_of_what_was_paid_begins_another_case_over_exactly_that(d
     assert (story.case_id, story.rung) == (f"delinquency/{desk.tenant_id}/2", "retrying")
     assert await owed(again) == ["USD 60.00, retrying"]
     assert desk.told("payment_failed")["billing"].owed.invoices[0].net == story.owed[0]
+    assert [moment < closed for moment in story.contacts] == [True, True, False, False]
 
 
 async def test_a_refund_while_another_invoice_is_owed_goes_on_in_the_same_case(desk: RecoveringDesk) -> None:

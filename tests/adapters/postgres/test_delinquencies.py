@@ -59,6 +59,18 @@ def code_of(refused: pytest.ExceptionInfo[BillingFailure]) -> FailureCode:
     return refused.value.code
 
 
+def test_the_mails_of_the_last_case_are_known_to_the_next_however_often_it_is_opened(
+    book: PostgresDelinquencies,
+) -> None:
+    first = book.open("acme", NOW)
+    book.close(told(first.case_id, Ending.RECOVERED).model_copy(update={"contacts": (NOW,)}), NOW)
+
+    second, again = book.open("acme", NOW + timedelta(days=1)), book.open("acme", NOW + timedelta(days=2))
+
+    assert (first.contacts, second.contacts) == ((), (NOW,))
+    assert again == second
+
+
 def test_a_tenant_has_one_open_episode_and_the_next_one_after_it_has_ended(book: PostgresDelinquencies) -> None:
     first, again = book.open("acme", NOW), book.open("acme", NOW + timedelta(days=1))
     book.tell(told(first.case_id), NOW)

@@ -95,6 +95,38 @@ def test_documents_keep_the_names_and_addresses_of_their_day(house: House) -> No
     ]
 
 
+def test_who_moves_between_rating_and_issuing_is_billed_where_they_live_now(house: House) -> None:
+    for tenant_id in ("moving", "staying"):
+        house.tenant(tenant_id, address="Old Street 1")
+    house.billed()
+    run = house.open("november", period="2026-11")
+    house.rate(run)
+    house.run("update tenants set address = 'New Street 2' where tenant_id = 'moving'")
+    house.run("update legal_entities set address = 'Harbour 3'")
+
+    house.finalise(run)
+
+    asked = """
+        select invoice.tenant_id, buyer.party ->> 'address' as buyer, seller.party ->> 'address' as seller
+        from invoices as invoice
+        join parties as buyer on buyer.party_id = billed_to join parties as seller on seller.party_id = billed_by
+        where period = '2026-11' order by 1
+    """
+    assert house.rows(asked) == [
+        {"tenant_id": "moving", "buyer": "New Street 2", "seller": "Harbour 3"},
+        {"tenant_id": "staying", "buyer": "Old Street 1", "seller": "Harbour 3"},
+    ]
+
+
+def test_a_draft_leaves_nobody_s_name_behind(house: House) -> None:
+    house.tenant("acme")
+    run = house.open()
+
+    house.rate(run)
+
+    assert house.column("select count(*) from parties") == [0]
+
+
 def test_a_bill_of_nothing_is_issued_as_paid_and_pushed_all_the_same(house: House) -> None:
     free = MeterPrice(meter="api_calls", included=Decimal(1_000), tiers=(PriceTier(unit_amount=Decimal(1)),))
     house.tenant("acme", Terms(currency="USD", prices=(free,)))
