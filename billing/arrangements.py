@@ -48,6 +48,12 @@ def objection_to_promise(standing: Standing, by_day: date, now: datetime, policy
     return _objection_to_all(standing)
 
 
+def last_day_to_promise(standing: Standing, now: datetime, policy: DunningPolicy) -> date | None:
+    """The latest day that a promise to pay is taken for at the moment; None when none is taken."""
+    last = _day_in(standing, now, policy.arrangements.promise_within)
+    return None if objection_to_promise(standing, last, now, policy) else last
+
+
 def objection_to_extension(standing: Standing, days: int, policy: DunningPolicy) -> str | None:
     """Why grace is not extended by so many days, whoever approves it."""
     if days < 1:

@@ -2,7 +2,7 @@
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
@@ -61,19 +61,29 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+# Who promises in the portal; no operator can be called so.
+BY_CUSTOMER: Literal["the customer"] = "the customer"
+
+
 class ArrangementOrder(BaseModel):
     """What somebody wants to agree on: a promise and an exemption name their last day, an extension its days, money that
-    came another way its invoice and amount; a restoration nothing of it."""
+    came another way its invoice and amount; a restoration nothing of it. Customers themselves may only promise to pay."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Arrangement
-    by: OperatorId
+    by: Literal["the customer"] | OperatorId
     reason: Reason
     until: date | None = None
     days: Annotated[int, Field(ge=1, le=366)] | None = None
     invoice: InvoiceName | None = None
     amount: Money | None = None
+
+    @model_validator(mode="after")
+    def _is_what_a_customer_may_ask_for(self) -> Self:
+        if self.by == BY_CUSTOMER and self.kind is not Arrangement.PROMISE:
+            raise ValueError(f"kind: customers may promise to pay, and nothing else: not {self.kind.replace('_', ' ')}")
+        return self
 
     @model_validator(mode="after")
     def _says_what_its_kind_needs(self) -> Self:
@@ -224,8 +234,9 @@ class DebtLine(_Record):
 
 class RecoveryStory(_Record):
     """Everything a person needs to see of a case; the same source feeds the Temporal UI, the command, the API and the
-    register. `next_at` is when `next_step` is due, None while it `waits`, with why in words. `contacts` are the dunning
-    mails that count for the contact budget, also for the tenant's next case."""
+    register. `next_at` is when `next_step` is due, None while it `waits`, with why in words. `promised_by` is the day of
+    the promise in force, `may_promise_by` the last day that one is taken for, None while none is. `contacts` are the
+    dunning mails that count for the contact budget, also for the tenant's next case."""
 
     case_id: str
     tenant_id: str
@@ -238,6 +249,8 @@ class RecoveryStory(_Record):
     next_at: AwareDatetime | None = None
     waits: tuple[str, ...] = ()
     arranged: tuple[str, ...] = ()
+    promised_by: date | None = None
+    may_promise_by: date | None = None
     needs_human: bool = False
     approval: PendingApproval | None = None
     contacts: tuple[AwareDatetime, ...] = ()

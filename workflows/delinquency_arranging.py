@@ -19,7 +19,14 @@ from billing.correction_letters import approval_requested
 from billing.emails import Payload
 from billing.failures import FailureCode
 from billing.ladder_moves import promise_over
-from billing.recovery import MAY_ARRANGE, ArrangementOrder, ArrangementRequest, ArrangementState, DelinquencyOrder
+from billing.recovery import (
+    BY_CUSTOMER,
+    MAY_ARRANGE,
+    ArrangementOrder,
+    ArrangementRequest,
+    ArrangementState,
+    DelinquencyOrder,
+)
 from billing.recovery_arrangements import agreed, approver_of, objection_to, requested
 from billing.recovery_steps import owed_by, owed_in_words
 from billing.wording import dated
@@ -55,16 +62,14 @@ class DelinquencyArranging(DelinquencyCollecting):
 
     async def _arranged(self, order: ArrangementOrder) -> str:
         with self.attempts.counted(_ARRANGE):
-            role = await noted(Delinquencies.role_of, order.by, summary="who asks")
-            if role is None or role not in MAY_ARRANGE:
-                raise _invalid(f"{order.by} may not arrange anything: an active {' or '.join(MAY_ARRANGE)} is needed")
+            role = await self._role_of(order.by)
             if why := objection_to(order, self.stands, workflow.now(), self.dunning):
                 raise _invalid(why)
         if not self.stands.debts:
             raise conflict("nothing is owed any more, and nothing is left to arrange")
         self.requests += 1
         request = requested(order, self.case.case_id, self.order.tenant_id, self.requests, self.stands)
-        approver = approver_of(order, self.stands, role, workflow.now(), self.dunning)
+        approver = approver_of(order, self.stands, role, workflow.now(), self.dunning) if role else None
         asked = Arranging(request=request, approver=approver)
         await noted(Delinquencies.arrange, asked, summary=f"arrange: {request.words}")
         if approver is None:
@@ -73,6 +78,15 @@ class DelinquencyArranging(DelinquencyCollecting):
         self.awaits_approval = request.words
         self.post(self._have_approved(request, approver))
         return f"asked {approver}: {request.words}, says {order.by}"
+
+    async def _role_of(self, asker: str) -> Role | None:
+        """The role of an operator who may arrange something; None of the customer, whose promise nobody approves."""
+        if asker == BY_CUSTOMER:
+            return None
+        role = await noted(Delinquencies.role_of, asker, summary="who asks")
+        if role is None or role not in MAY_ARRANGE:
+            raise _invalid(f"{asker} may not arrange anything: an active {' or '.join(MAY_ARRANGE)} is needed")
+        return role
 
     @arrange.validator
     def _may_arrange(self, order: ArrangementOrder) -> None:

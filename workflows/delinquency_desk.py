@@ -3,7 +3,7 @@
 Validators refuse before history records anything; whatever an operator may not do alone is checked in the database.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
@@ -11,6 +11,7 @@ from temporalio.exceptions import ApplicationError
 from activities.delinquency import Seen
 from activities.operators import Operators, Permission
 from billing.access import AccessStanding, Cause, Limit
+from billing.arrangements import last_day_to_promise
 from billing.cases import DecisionReceipt, PendingApproval, SignedDecision
 from billing.delinquency import Action, Debt, Standing
 from billing.failures import FailureCode
@@ -142,12 +143,19 @@ class DelinquencyDesk(Runbook):
             next_at=self.next_at,
             waits=self.waits,
             arranged=self.arranged,
+            promised_by=standing.promise.by_day if standing and standing.promise else None,
+            may_promise_by=self._last_day_to_promise(),
             needs_human=self.needs_human or self.question is not None,
             approval=self.question,
             contacts=standing.contacts if standing else (),
             ending=self.ending,
             timeline=tuple(self.timeline.lines),
         )
+
+    def _last_day_to_promise(self) -> date | None:
+        if self.standing is None or self.ending or not self.standing.debts:
+            return None
+        return last_day_to_promise(self.standing, workflow.now(), self.dunning)
 
     @property
     def case(self) -> OpenedDelinquency:

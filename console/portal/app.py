@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from console.desk import Desk
-from console.portal import contest, dashboard, disputes, documents, drill_down
+from console.portal import contest, dashboard, disputes, documents, drill_down, overdue
 from console.portal.fence import Fence
 from console.portal.refusals import refuse_in_words
 
@@ -20,6 +20,6 @@ def portal_app(desk: Desk) -> FastAPI:
     refuse_in_words(app)
     app.add_middleware(Fence)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
-    for part in (dashboard, drill_down, documents, contest, disputes):
+    for part in (dashboard, drill_down, documents, contest, disputes, overdue):
         app.include_router(part.router)
     return app

@@ -12,6 +12,7 @@ from adapters.postgres.invoice_view import DocumentRow, Wanted
 from billing.invoices import InvoiceStatus
 from console.portal.charts import Chart, bar_chart
 from console.portal.months import BillingMonthView, MeteredMonth, days_of, read_month
+from console.portal.overdue import is_overdue
 from console.portal.refusals import unknown_page
 from console.portal.visits import Visit, Visiting
 from console.portal.words import CONTESTED, DOCUMENTS, state_in_words
@@ -48,6 +49,7 @@ def dashboard(visit: Visiting, month: Month = None) -> HTMLResponse:
         shown=shown,
         documents=_documents(visit, shown.month) if shown else [],
         called=DOCUMENTS,
+        overdue=is_overdue(visit),
         cards=[_card(visit, shown.month, one) for one in shown.meters] if shown else [],
         disputes=disputes,
         contested=CONTESTED,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adapters.postgres.case_list import CaseRow
+from billing.access import Restriction
 from billing.cases import CaseStory, Ending, Stage
 from billing.disputes import Category
 from billing.documents import DocumentKind
@@ -68,6 +69,14 @@ ENDINGS: Mapping[Ending, str] = {
     Ending.DUPLICATE: "You had told us about this before; we answer you there",
     Ending.NOT_ACCEPTED: "We could not accept it as it was; our letter says why",
     Ending.ALREADY_CLOSED: "It was closed before",
+}
+
+SERVICE: Mapping[Restriction, str] = {
+    Restriction.NONE: "Your service is not limited.",
+    Restriction.RATE_LIMITED: "Your service runs at a reduced rate until this is paid.",
+    Restriction.NEW_REQUESTS_BLOCKED: "New requests are not accepted until this is paid.",
+    Restriction.SUSPENDED: "Your service is suspended until this is paid.",
+    Restriction.DELETED: "Your service has ended, and what it kept was deleted.",
 }
 
 # From here on the outcome is being carried out.

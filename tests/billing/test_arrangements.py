@@ -6,13 +6,16 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from pydantic import ValidationError
 
 from billing.arrangements import (
+    Arrangement,
     approval_of_exemption,
     approval_of_extension,
     approval_of_payment,
     approval_of_restoration,
     exempted_until,
+    last_day_to_promise,
     objection_to_exemption,
     objection_to_extension,
     objection_to_payment,
@@ -25,6 +28,7 @@ from billing.calendars import BusinessCalendar
 from billing.ladder_moves import anchored, exempted, exemption_over, extended, promise_over, promised
 from billing.money import Money
 from billing.policy.dunning import DUNNING
+from billing.recovery import BY_CUSTOMER, ArrangementOrder
 from tests.billing.debtors import DAY, case, day, debt, story
 
 # Monday, 2 March 2026, 10:00 UTC.
@@ -45,6 +49,22 @@ NOW = day(0)
 )
 def test_a_promise_names_a_day_that_is_to_come_and_near(by_day: date, objection: str | None) -> None:
     assert objection_to_promise(case(), by_day, NOW, DUNNING) == objection
+
+
+def test_the_last_day_to_promise_is_the_last_that_is_taken_and_there_is_none_beside_another_promise() -> None:
+    owing, last = case(), date(2026, 3, 16)
+
+    offered = last_day_to_promise(owing, NOW, DUNNING)
+    beside_another = last_day_to_promise(promised(owing, last, day(14), NOW), NOW, DUNNING)
+
+    assert (offered, beside_another) == (last, None)
+    assert objection_to_promise(owing, last, NOW, DUNNING) is None
+
+
+@pytest.mark.parametrize("kind", [one for one in Arrangement if one is not Arrangement.PROMISE])
+def test_customers_themselves_may_promise_and_nothing_else(kind: Arrangement) -> None:
+    with pytest.raises(ValidationError, match="customers may promise to pay, and nothing else"):
+        ArrangementOrder(kind=kind, by=BY_CUSTOMER, reason="Please.")
 
 
 def test_today_is_today_where_the_customer_is() -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from adapters.postgres.billing_runs import parties
 from adapters.postgres.billing_runs.copying import copy_rows
 from adapters.postgres.billing_runs.late import Late, mark_billed
 from adapters.postgres.billing_runs.rating import Judged
@@ -32,8 +31,6 @@ _INVOICE = {
     "legal_entity_id": "text",
     "service_start": "date",
     "service_end": "date",
-    "billed_by": "int8",
-    "billed_to": "int8",
 }
 _LINE = {
     "invoice_id": "text",
@@ -109,9 +106,7 @@ def write_drafts(
     if not run.dry_run:
         lines = [line for one, bill in rated for line in _lines(names[one.account.tenant_id], bill, price_ids)]
         written = len(lines)
-        issuers = parties.of_entities(connection)
-        invoices = (_invoice(run, names, issuers, one, bill) for one, bill in rated)
-        copy_rows(connection, "invoices", _INVOICE, invoices)
+        copy_rows(connection, "invoices", _INVOICE, (_invoice(run, names, one, bill) for one, bill in rated))
         copy_rows(connection, "invoice_lines", _LINE, lines)
         mark_billed(connection, names, late)
     copy_rows(connection, "run_entries", _ENTRY, (_entry(run, names, one) for one in judged))
@@ -150,10 +145,7 @@ def _names(connection: Connection, run: Run, rated: Sequence[Judged]) -> dict[st
     return {tenant_id: invoice_id(run.period, tenant_id, 1 + voided.get(tenant_id, 0)) for tenant_id in tenants}
 
 
-def _invoice(
-    run: Run, names: Mapping[str, str], issuers: Mapping[str, int | None], judged: Judged, bill: Bill
-) -> tuple[Any, ...]:
-    """Names both parties where they are kept already, so that their keys are not checked while numbers are taken."""
+def _invoice(run: Run, names: Mapping[str, str], judged: Judged, bill: Bill) -> tuple[Any, ...]:
     account = judged.account
     return (
         names[account.tenant_id],
@@ -166,8 +158,6 @@ def _invoice(
         account.legal_entity_id,
         judged.days.first,
         judged.days.end,
-        issuers.get(account.legal_entity_id or ""),
-        account.party_id,
     )
 
 

@@ -45,25 +45,21 @@ _NUMBER = number_in_sql(
 # Everything at once: who is named on the documents, the effects, which numbers they get, and what makes them so. A document
 # finds its row by `ctid`, the quickest way there is. A draft that somebody changed meanwhile has moved: it is left out, and
 # missed by the counts. So is an effect that another worker writes for the same draft, and a party that another shard adds.
-# A draft names its parties as they were when it was rated; who is called otherwise by now is named anew.
 _ISSUE = text(f"""
-    with drafted as materialized (
+    with draft as materialized (
         select invoice.ctid as place, invoice.invoice_id, invoice.tenant_id, invoice.legal_entity_id, invoice.currency,
-            invoice.total_minor, coalesce(used.minor, 0) as applied_minor, {BILL} as bill, invoice.billed_to,
-            {parties.OF_TENANT} as party
+            invoice.total_minor, coalesce(used.minor, 0) as applied_minor, {BILL} as bill,
+            {parties.sha256_in_sql(parties.OF_TENANT)} as sha256
         from {_DRAFTS}
         left join unnest(cast(:credited as text[]), cast(:applied as bigint[])) as used(invoice_id, minor) using (invoice_id)
         where {_THE_SHARDS}
-    ), draft as materialized (
-        select drafted.*, kept.party_id as named,
-            case when kept.party_id is null then {parties.sha256_in_sql("drafted.party")} end as sha256
-        from drafted left join parties as kept on kept.party_id = drafted.billed_to and kept.party = drafted.party
     ), known as materialized (
-        select draft.*, coalesce(named, (select party_id from parties as kept where kept.sha256 = draft.sha256)) as party_id
-        from draft
+        select draft.*, (select party_id from parties as kept where kept.sha256 = draft.sha256) as party_id from draft
     ), added as (
         insert into parties (sha256, party)
-        select distinct on (sha256) sha256, party from known where party_id is null order by sha256
+        select distinct on (sha256) sha256, {parties.OF_TENANT}
+        from known join tenants as tenant using (tenant_id) where known.party_id is null
+        order by sha256
         on conflict (sha256) do nothing
         returning sha256, party_id
     ), asked as materialized (

@@ -39,11 +39,3 @@ _ADD_ENTITIES = text(f"""
 def add_entities(connection: Connection) -> None:
     """Keep the parties of the legal entities; whoever asks in another statement finds them by their hash."""
     connection.execute(_ADD_ENTITIES)
-
-
-_OF_ENTITIES = text(f"select entity_id, {id_in_sql(OF_ENTITY)} as party_id from legal_entities as entity")  # noqa: S608
-
-
-def of_entities(connection: Connection) -> dict[str, int | None]:
-    """The parties of the legal entities as they are called now; None where one is not kept yet."""
-    return {row.entity_id: row.party_id for row in connection.execute(_OF_ENTITIES)}

@@ -13,7 +13,6 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 
 from adapters.postgres.billing_runs.calendar import Calendar
-from adapters.postgres.billing_runs.parties import OF_TENANT, id_in_sql
 from adapters.postgres.billing_runs.planning import found_by_index
 from adapters.postgres.billing_runs.register import Run
 from billing.month_end import Shard
@@ -45,7 +44,7 @@ _TENANTS = """
     select tenant.tenant_id, tenant.currency, tenant.zone, tenant.anchor_day, tenant.legal_entity_id,
         tenant.address is not null as has_address, tenant.provider_customer_id is not null as has_customer,
         tenant.collection = 'send_invoice' or tenant.payment_method_id is not null as can_be_collected,
-        {party} as party_id, held.now, held.terms_id, held.whole, held.next, held.next_terms_id, held.next_whole
+        held.now, held.terms_id, held.whole, held.next, held.next_terms_id, held.next_whole
     from (select * from {tenants} and tenant.tenant_id between :first and :last {not_done}) as tenant
     join period using (zone, anchor_day)
     cross join lateral (
@@ -110,7 +109,6 @@ class Account(NamedTuple):
     has_address: bool
     has_customer: bool
     can_be_collected: bool
-    party_id: int | None
     now: int
     terms_id: int | None
     whole: bool | None
@@ -142,8 +140,7 @@ class Stops:
 def read_accounts(connection: Connection, run: Run, shard: Shard, calendar: Calendar) -> list[Account]:
     """The shard's tenants that this run has not come to yet, by id; a dry run also looks at those invoiced already."""
     not_done = _NOT_DONE if run.dry_run else _NOT_DONE + _NOT_INVOICED
-    party = id_in_sql(OF_TENANT)
-    statement = text(_TENANTS.format(tenants=run.tenants, not_done=not_done, party=party))
+    statement = text(_TENANTS.format(tenants=run.tenants, not_done=not_done))
     return [
         Account(*row) for row in connection.execute(statement, run.parameters | shard.model_dump() | calendar.edges)
     ]

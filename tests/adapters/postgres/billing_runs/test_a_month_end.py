@@ -118,15 +118,6 @@ def test_who_moves_between_rating_and_issuing_is_billed_where_they_live_now(hous
     ]
 
 
-def test_a_draft_leaves_nobody_s_name_behind(house: House) -> None:
-    house.tenant("acme")
-    run = house.open()
-
-    house.rate(run)
-
-    assert house.column("select count(*) from parties") == [0]
-
-
 def test_a_bill_of_nothing_is_issued_as_paid_and_pushed_all_the_same(house: House) -> None:
     free = MeterPrice(meter="api_calls", included=Decimal(1_000), tiers=(PriceTier(unit_amount=Decimal(1)),))
     house.tenant("acme", Terms(currency="USD", prices=(free,)))
