@@ -36,7 +36,7 @@ from workflows.blocks.steps import LETTER, MONEY, step, words_of
 from workflows.delinquency_collecting import DelinquencyCollecting
 from workflows.delinquency_desk import conflict
 
-_ARRANGE = "arrange anything"
+_ARRANGE, _PROMISE = "arrange anything", "promise to pay"
 
 
 class DelinquencyArranging(DelinquencyCollecting):
@@ -61,7 +61,7 @@ class DelinquencyArranging(DelinquencyCollecting):
             return await self._arranged(order)
 
     async def _arranged(self, order: ArrangementOrder) -> str:
-        with self.attempts.counted(_ARRANGE):
+        with self.attempts.counted(_deed(order)):
             role = await self._role_of(order.by)
             if why := objection_to(order, self.stands, workflow.now(), self.dunning):
                 raise _invalid(why)
@@ -90,7 +90,7 @@ class DelinquencyArranging(DelinquencyCollecting):
 
     @arrange.validator
     def _may_arrange(self, order: ArrangementOrder) -> None:
-        self.refuse_unless_at_work(_ARRANGE)
+        self.refuse_unless_at_work(_deed(order))
         if self.question is not None or self.awaits_approval:
             raise conflict(
                 f"{self.awaits_approval or 'another arrangement'} waits for approval: have that decided first"
@@ -189,6 +189,11 @@ class DelinquencyArranging(DelinquencyCollecting):
 
     def _nothing_owed(self) -> bool:
         return self.ending is not None or not self.stands.debts
+
+
+def _deed(order: ArrangementOrder) -> str:
+    """What attempts are counted for: a customer who promises in vain again and again keeps no operator from arranging."""
+    return _PROMISE if order.by == BY_CUSTOMER else _ARRANGE
 
 
 def _invalid(words: str) -> ApplicationError:

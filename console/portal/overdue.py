@@ -62,6 +62,9 @@ async def promise(visit: Visiting, form: Sent) -> Response:
     day = _day(form.line("day"))
     if day is None or day < _today(visit):
         return await _page(visit, status=422, problem=_NO_DAY)
+    story = await _story(visit)
+    if story and story.may_promise_by and day > story.may_promise_by:
+        return await _page(visit, status=422, problem=_NOT_THAT_DAY)
     order = ArrangementOrder(kind=Arrangement.PROMISE, by=BY_CUSTOMER, until=day, reason=_REASON)
     book = visit.desk.books.delinquencies
     try:

@@ -9,17 +9,23 @@ from datetime import date
 from pathlib import Path
 
 import httpx
+import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 from sqlalchemy import Engine
+from temporalio.client import WorkflowUpdateFailedError
 
 from adapters.postgres.books import Books
+from billing.arrangements import Arrangement
+from billing.policy.standard import STANDARD
+from billing.recovery import BY_CUSTOMER, ArrangementOrder
 from billing.wording import dated
 from settings import Settings
 from tests.console.portal.customer import Customer, Page, visiting
 from tests.fixtures.temporal import CaseClock
 from tests.starters.desk import CaseDesk
 from tests.workflows.recovering import CaseInHand, RecoveringDesk, a_recovering_desk
+from workflows.delinquency import Delinquency
 
 
 @dataclass
@@ -106,6 +112,18 @@ async def test_a_day_that_is_not_offered_is_not_noted(debtor: Debtor) -> None:
     assert (await case.story()).promised_by is None
 
 
+async def test_a_customer_who_promises_in_vain_again_and_again_keeps_no_operator_from_arranging(debtor: Debtor) -> None:
+    case = await debtor.owing()
+    order = ArrangementOrder(kind=Arrangement.PROMISE, by=BY_CUSTOMER, until=await case.day_in(99), reason="Later.")
+
+    refused = [await _refusal(case, order) for _ in range(STANDARD.approvals.refusals_at_most + 1)]
+    arranged = await case.is_arranged(Arrangement.EXTENSION, days=2)
+
+    assert "too far away" in refused[0]
+    assert "attempts to promise to pay did not pass" in refused[-1]
+    assert arranged == "grace is extended by 2 days"
+
+
 async def test_a_form_of_another_link_promises_nothing(debtor: Debtor) -> None:
     case = await debtor.owing()
 
@@ -139,3 +157,10 @@ async def test_a_third_promise_is_not_taken_and_the_page_says_what_is_left_to_do
 
     assert "day" not in page.fields
     assert "Reply to our last letter if you need more time." in page.words
+
+
+async def _refusal(case: CaseInHand, order: ArrangementOrder) -> str:
+    """Why the runbook itself refuses, whatever the portal would have let through."""
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await case.handle.execute_update(Delinquency.arrange, order)
+    return str(refused.value.cause)
