@@ -53,11 +53,12 @@ def slept(address: str, few: int, many: int, cached: int) -> Slept:
         weights: list[float] = []
         begun = len(_FILLED) * batch
         for goal in (few, many):
-            # A few at a time: what is at work must fit into the cache, or it is thrown out and replayed while it begins.
-            for first in range(begun, goal, batch):
-                asyncio.run(_begin(address, queue, first, min(first + batch, goal)))
+            # A few at a time: a server that keeps thousands of cases answers hundreds that begin at once after seconds, by
+            # when their steps have run out and are done again.
+            for first in range(begun, goal, STARTED_AT_ONCE):
+                asyncio.run(_begin(address, queue, first, min(first + STARTED_AT_ONCE, goal)))
                 _at_rest(process, _BRIEFLY)
-                print(f"\r{min(first + batch, goal):,} of {many:,} cases have begun", end="", flush=True)
+                print(f"\r{min(first + STARTED_AT_ONCE, goal):,} of {many:,} cases have begun", end="", flush=True)
             begun = max(begun, goal)
             weights.append(_at_rest(process) / 2**20)
             print(f"\r{goal:,} cases sleep: {weights[-1]:.0f} MB", flush=True)
@@ -83,7 +84,9 @@ def _kilobytes_each(process: psutil.Process, address: str, queue: str, batch: in
     """Fill the cache; what the worker grows by between a quarter of it and all of it, for each workflow."""
     weights = []
     for step in _FILLED:
-        asyncio.run(_begin(address, queue, step * batch, (step + 1) * batch, bare=bare))
+        for first in range(step * batch, (step + 1) * batch, STARTED_AT_ONCE):
+            asyncio.run(_begin(address, queue, first, min(first + STARTED_AT_ONCE, (step + 1) * batch), bare=bare))
+            _at_rest(process, _BRIEFLY)
         weights.append(_at_rest(process))
     kept = (len(_FILLED) - 1) * batch * (1 if bare else WORKFLOWS_A_CASE)
     return (weights[-1] - weights[0]) / 2**10 / kept

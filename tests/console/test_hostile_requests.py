@@ -10,25 +10,17 @@ import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from importlib import import_module
+from pkgutil import iter_modules
 from urllib.parse import quote
 
 import httpx
 import pytest
+from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
+import console
 from adapters.stripe.webhook import SIGNATURE_HEADER as STRIPE_SIGNATURE_HEADER
-from console import (
-    approvals,
-    cases,
-    corrections,
-    health,
-    holds,
-    invoices,
-    month_end,
-    reconciliation,
-    stripe_events,
-    webhooks,
-)
 from console.__main__ import LARGEST_HEAD_BYTES, server_for
 from console.bodies import LARGEST_BODY_BYTES
 from console.portal import links
@@ -52,6 +44,7 @@ FILLED_IN = {
     "period": "2026-10",
     "tenant_id": "nobody",
     "hold_id": "hold-1",
+    "plan_id": "retention-none",
 }
 JSON = {"Content-Type": "application/json"}
 # What no JSON reader of ours takes, and how it is answered.
@@ -78,22 +71,17 @@ UNWANTED: Mapping[str, bytes] = {
 }
 
 
+def parts() -> Iterator[APIRouter]:
+    """The routers of every module of the console: a new one is tried without being named here."""
+    modules = [import_module(f"console.{found.name}") for found in iter_modules(console.__path__)]
+    yield links.router
+    yield from (module.router for module in modules if hasattr(module, "router"))
+
+
 def doors() -> Iterator[str]:
     """Every path that takes a POST, filled in."""
-    for part in (
-        approvals,
-        cases,
-        corrections,
-        health,
-        holds,
-        invoices,
-        links,
-        month_end,
-        reconciliation,
-        stripe_events,
-        webhooks,
-    ):
-        for route in part.router.routes:
+    for part in parts():
+        for route in part.routes:
             if isinstance(route, APIRoute) and "POST" in route.methods:
                 path = route.path
                 for name, value in FILLED_IN.items():
@@ -101,7 +89,9 @@ def doors() -> Iterator[str]:
                 yield path
 
 
-DOORS = sorted(doors())
+# The first reads no body at all; collectors of usage have tokens of their own (`test_usage_api.py`).
+ELSEWHERE = {"/retention/plans", "/usage/events"}
+DOORS = sorted(set(doors()) - ELSEWHERE)
 
 
 def allowed_in(caller: Caller, door: str, body: bytes) -> dict[str, str]:
@@ -126,7 +116,7 @@ async def sends(caller: Caller, door: str, body: bytes) -> httpx.Response:
 
 
 def test_there_are_doors_to_try() -> None:
-    assert len(DOORS) >= 24
+    assert len(DOORS) >= 36
     assert not [door for door in DOORS if "{" in door]
 
 
