@@ -71,8 +71,9 @@ class DelinquencyLadder(DelinquencyArranging):
     def _take_in(self, seen: Seen) -> None:
         """Time that did not count, another tier, other debts."""
         now, before = workflow.now(), self.standing
-        fresh = opened(seen.tier, self.case.calendar, seen.debts, now, self.dunning, contacts=self.case.contacts)
-        standing = before or fresh
+        standing = before or opened(
+            seen.tier, self.case.calendar, seen.debts, now, self.dunning, contacts=self.case.contacts
+        )
         standing = _with_holds(standing, seen, now)
         standing = changed_tier(standing, seen.tier, now, self.dunning)
         self.standing = anchored(standing, seen.debts, now, self.dunning, seen.contests)

@@ -45,6 +45,7 @@ _NUMBER = number_in_sql(
 # Everything at once: who is named on the documents, the effects, which numbers they get, and what makes them so. A document
 # finds its row by `ctid`, the quickest way there is. A draft that somebody changed meanwhile has moved: it is left out, and
 # missed by the counts. So is an effect that another worker writes for the same draft, and a party that another shard adds.
+# The series is taken only after parties and effects are counted, so that they are written before others have to wait.
 _ISSUE = text(f"""
     with draft as materialized (
         select invoice.ctid as place, invoice.invoice_id, invoice.tenant_id, invoice.legal_entity_id, invoice.currency,
