@@ -17,7 +17,7 @@ from billing.failures import BillingFailure, FailureCode
 from console.portal.forms import Sent, form_token, is_of_this_tenant, nonce_of
 from console.portal.refusals import unknown_page
 from console.portal.visits import Visit, Visiting
-from console.portal.words import CONTESTED, STEPS, standing
+from console.portal.words import CONTESTED, NOT_SURE, STALE, STEPS, standing
 from starters import disputes, stories
 
 log = structlog.get_logger("console")
@@ -35,12 +35,10 @@ _TOLD = {
     "answered": "Thank you, we have your answer.",
     "withdrawn": "The dispute is withdrawn. Nothing on your bill was changed.",
 }
-_STALE = "This page was opened with another link, or too long ago. Nothing was sent: please send it again."
 _EMPTY = "Write something first."
 _TOO_LONG = "Keep it below 20,000 characters; put more into a file and send us its link."
 _OVER = "The dispute is closed, so this did not reach anybody. Please reply to our last letter instead."
 _TOO_LATE = "It is too late to withdraw: the outcome is already being carried out. You will hear from us."
-_NOT_SURE = "We could not make sure that it arrived. Please load this page again in a minute, before you repeat it."
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ async def reply(visit: Visiting, reference: Reference, form: Sent) -> Response:
     text = form.text("text")
     nonce = nonce_of(visit, _purpose(REPLY, reference), form.line("token"))
     if nonce is None:
-        return await _page(visit, reference, status=403, problem=_STALE, typed=text)
+        return await _page(visit, reference, status=403, problem=STALE, typed=text)
     if not text:
         return await _page(visit, reference, status=422, problem=_EMPTY)
     try:
@@ -85,7 +83,7 @@ async def withdraw(visit: Visiting, reference: Reference, form: Sent) -> Respons
     await _own(visit, reference)
     nonce = nonce_of(visit, _purpose(WITHDRAW, reference), form.line("token"))
     if nonce is None:
-        return await _page(visit, reference, status=403, problem=_STALE)
+        return await _page(visit, reference, status=403, problem=STALE)
     withdrawal = Withdrawal(by="the customer's portal", reason=form.text("reason")[:2_000])
     try:
         await disputes.withdraw(visit.desk.temporal, case_id(reference), withdrawal, request_id=f"portal-{nonce}")
@@ -103,7 +101,7 @@ async def _refused(
         case FailureCode.CONFLICT:
             return await _page(visit, reference, status=409, problem=sentence, typed=typed)
         case FailureCode.UNAVAILABLE:
-            return await _page(visit, reference, status=503, problem=_NOT_SURE, typed=typed)
+            return await _page(visit, reference, status=503, problem=NOT_SURE, typed=typed)
         case _:
             raise failure
 

@@ -17,7 +17,7 @@ from billing.recovery import BY_CUSTOMER, ArrangementOrder, RecoveryStory
 from console.errors import RETRY_AFTER_SECONDS
 from console.portal.forms import Sent, form_token, nonce_of
 from console.portal.visits import Visit, Visiting
-from console.portal.words import SERVICE
+from console.portal.words import NOT_SURE, SERVICE, STALE
 from starters import delinquency
 
 log = structlog.get_logger("console")
@@ -28,16 +28,14 @@ _PURPOSE = "promise"
 _REASON = "Promised in the portal."
 
 _TOLD = {"promised": "Thank you. We have noted the day, and you get a letter that says so."}
-_STALE = "This page was opened with another link, or too long ago. Nothing was sent: please send it again."
 _NO_DAY = "Choose a day from today on."
 _NOT_THAT_DAY = "We could not note that day. Choose one that is offered here, or reply to our last letter."
 _NOT_ANY_MORE = "This changed in the meantime, so nothing was noted. Please look again at what stands here now."
-_NOT_SURE = "We could not make sure that it arrived. Please load this page again in a minute, before you repeat it."
 _REFUSALS = {
     FailureCode.INVALID: (422, _NOT_THAT_DAY),
     FailureCode.CONFLICT: (409, _NOT_ANY_MORE),
     FailureCode.NOT_FOUND: (409, _NOT_ANY_MORE),
-    FailureCode.UNAVAILABLE: (503, _NOT_SURE),
+    FailureCode.UNAVAILABLE: (503, NOT_SURE),
 }
 
 
@@ -58,7 +56,7 @@ async def promise(visit: Visiting, form: Sent) -> Response:
     """Note the day by which the customer says it pays, once however often the form is sent."""
     nonce = nonce_of(visit, _PURPOSE, form.line("token"))
     if nonce is None:
-        return await _page(visit, status=403, problem=_STALE)
+        return await _page(visit, status=403, problem=STALE)
     day = _day(form.line("day"))
     if day is None or day < _today(visit):
         return await _page(visit, status=422, problem=_NO_DAY)
@@ -96,7 +94,7 @@ async def _page(visit: Visit, *, status: int = 200, notice: str = "", problem: s
 
 
 async def _story(visit: Visit) -> RecoveryStory | None:
-    """The case as it stands; None when nothing is collected at the moment, or nobody can tell."""
+    """The case as it stands; None when nothing is collected at the moment. Raises UNAVAILABLE when nobody can tell."""
     if not await run_in_threadpool(is_overdue, visit):
         return None
     return await delinquency.story(visit.desk.temporal, visit.desk.books.delinquencies, visit.tenant_id)

@@ -79,6 +79,10 @@ SERVICE: Mapping[Restriction, str] = {
     Restriction.DELETED: "Your service has ended, and what it kept was deleted.",
 }
 
+# What a form is answered with that came too late, and one of which nobody knows whether it arrived.
+STALE = "This page was opened with another link, or too long ago. Nothing was sent: please send it again."
+NOT_SURE = "We could not make sure that it arrived. Please load this page again in a minute, before you repeat it."
+
 # From here on the outcome is being carried out.
 TOO_LATE_TO_WITHDRAW = frozenset({Stage.CREDIT, Stage.NOTIFY, Stage.RECORD, Stage.CLOSED})
 
