@@ -53,12 +53,8 @@ def slept(address: str, few: int, many: int, cached: int) -> Slept:
         weights: list[float] = []
         begun = len(_FILLED) * batch
         for goal in (few, many):
-            # A few at a time: a server that keeps thousands of cases answers hundreds that begin at once after seconds, by
-            # when their steps have run out and are done again.
-            for first in range(begun, goal, STARTED_AT_ONCE):
-                asyncio.run(_begin(address, queue, first, min(first + STARTED_AT_ONCE, goal)))
-                _at_rest(process, _BRIEFLY)
-                print(f"\r{min(first + STARTED_AT_ONCE, goal):,} of {many:,} cases have begun", end="", flush=True)
+            for there in _begin_calmly(process, address, queue, begun, goal):
+                print(f"\r{there:,} of {many:,} cases have begun", end="", flush=True)
             begun = max(begun, goal)
             weights.append(_at_rest(process) / 2**20)
             print(f"\r{goal:,} cases sleep: {weights[-1]:.0f} MB", flush=True)
@@ -84,9 +80,8 @@ def _kilobytes_each(process: psutil.Process, address: str, queue: str, batch: in
     """Fill the cache; what the worker grows by between a quarter of it and all of it, for each workflow."""
     weights = []
     for step in _FILLED:
-        for first in range(step * batch, (step + 1) * batch, STARTED_AT_ONCE):
-            asyncio.run(_begin(address, queue, first, min(first + STARTED_AT_ONCE, (step + 1) * batch), bare=bare))
-            _at_rest(process, _BRIEFLY)
+        for _ in _begin_calmly(process, address, queue, step * batch, (step + 1) * batch, bare=bare):
+            pass
         weights.append(_at_rest(process))
     kept = (len(_FILLED) - 1) * batch * (1 if bare else WORKFLOWS_A_CASE)
     return (weights[-1] - weights[0]) / 2**10 / kept
@@ -130,6 +125,18 @@ def _work(address: str, queue: str, cached: int, bare: bool, ready: Event, over:
             await asyncio.to_thread(over.wait)
 
     asyncio.run(until_over())
+
+
+def _begin_calmly(
+    process: psutil.Process, address: str, queue: str, first: int, end: int, *, bare: bool = False
+) -> Iterator[int]:
+    """A few at a time, and how many there are by then: a server that keeps thousands of cases answers hundreds that begin at
+    once after seconds, by when their steps have run out and are done again."""
+    for number in range(first, end, STARTED_AT_ONCE):
+        until = min(number + STARTED_AT_ONCE, end)
+        asyncio.run(_begin(address, queue, number, until, bare=bare))
+        _at_rest(process, _BRIEFLY)
+        yield until
 
 
 async def _begin(address: str, queue: str, first: int, end: int, *, bare: bool = False) -> None:
