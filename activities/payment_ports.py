@@ -75,6 +75,10 @@ class Collector(Protocol):
     def methods(self, provider_customer_id: str) -> tuple[PaymentMethod, ...]:
         """The customer's ways to pay, the default first."""
 
+    def declined_since(self, invoice: CollectibleInvoice, payment_method: str, since: datetime) -> datetime | None:
+        """When the bank last declined this way to pay for the invoice, at `since` or later; whole seconds, as the provider
+        keeps them. None when it has not, or while it may still say yes."""
+
     def plan(
         self, effect: Effect, invoice: CollectibleInvoice, reading: Reading, payment_method: str | None = None
     ) -> Wire:

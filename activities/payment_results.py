@@ -1,5 +1,7 @@
 """What a reading, a row or an answer of the provider means: receivables and results, without reading or sending anything."""
 
+from datetime import datetime
+
 from activities.payment_ports import CollectibleInvoice, Reading
 from activities.ports import ProviderAnswer
 from billing.declines import NO_PAYMENT_METHOD, Advice, advice_for, is_known
@@ -7,7 +9,7 @@ from billing.failures import BillingFailure
 from billing.holds import Hold
 from billing.invoices import InvoiceStatus
 from billing.money import Money
-from billing.payments import AttemptResult, AttemptRow, Outcome, Receivable
+from billing.payments import AttemptOrder, AttemptResult, AttemptRow, Outcome, Receivable
 from billing.policy.payments import PaymentPolicy
 
 
@@ -56,6 +58,12 @@ def objection(receivable: Receivable, hold: Hold | None) -> AttemptResult | None
 def barred(other: AttemptRow) -> AttemptResult:
     """Another attempt at the invoice is not known to have ended: no second charge before it is."""
     return _held(f"{other.op_key} is under way since {other.began_at:%d %b %H:%M} UTC and bars a second charge")
+
+
+def declined_before(order: AttemptOrder, declined_at: datetime) -> AttemptResult:
+    """News that came late: what it brings was charged meanwhile, and declined."""
+    words = f"{order.payment_method} was declined already, {declined_at:%d %b %H:%M} UTC, and has not changed since"
+    return AttemptResult(outcome=Outcome.DECLINED_BEFORE, words=words)
 
 
 def nothing_sent() -> AttemptResult:

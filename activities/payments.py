@@ -6,7 +6,7 @@ longer be right and nothing can be on its way any more, planned anew under the n
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from temporalio import activity
@@ -17,6 +17,7 @@ from activities.invoicing_ports import Holds
 from activities.payment_ports import CollectibleInvoice, Collector, Reading, ReceivablesBook
 from activities.payment_results import (
     barred,
+    declined_before,
     less_than_due,
     nothing_arrived,
     nothing_sent,
@@ -118,6 +119,8 @@ class Payments:
         if reason := self._objection(invoice, reading):
             under_way = row is not None and row.ended_at is None
             return self._given_up(order.op_key, reason) if under_way else reason
+        if row is None and (declined_at := self._declined_before(order, invoice)):
+            return declined_before(order, declined_at)
         if other := self.book.begin(order, self.now()):
             settled = self.look_up(other.op_key)
             return barred(other) if settled.outcome is Outcome.UNKNOWN else self._attempted(order)
@@ -146,6 +149,12 @@ class Payments:
     def close(self, order: RetryOrder) -> None:
         """These retries collect the invoice no more; whoever else does goes on."""
         self.book.chased_no_more(order.invoice_id, order.workflow_id)
+
+    def _declined_before(self, order: AttemptOrder, invoice: CollectibleInvoice) -> datetime | None:
+        """When the way to pay was declined for this invoice, though it has not changed since."""
+        if order.payment_method is None or order.method_since is None:
+            return None
+        return self.collector.declined_since(invoice, order.payment_method, order.method_since)
 
     def _given_up(self, op_key: str, result: AttemptResult) -> AttemptResult:
         """End what has sent nothing, for good; unknown when somebody sends it at this moment."""

@@ -40,7 +40,8 @@ class Origin(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What became of an attempt. `held`, `nothing_due` and `below_minimum`: nothing was sent to the bank."""
+    """What became of an attempt. `held`, `nothing_due`, `below_minimum` and `declined_before`, of a way to pay that the
+    bank has declined since it came: nothing was sent to the bank."""
 
     PAID = "paid"
     PARTLY_PAID = "partly_paid"
@@ -49,6 +50,7 @@ class Outcome(StrEnum):
     BELOW_MINIMUM = "below_minimum"
     UNKNOWN = "unknown"
     HELD = "held"
+    DECLINED_BEFORE = "declined_before"
 
 
 class RetryPhase(StrEnum):
@@ -113,7 +115,8 @@ class RefreshOrder(_Record):
 
 class AttemptOrder(_Record):
     """One attempt to collect one invoice; `number` counts per invoice and origin from 1, over all episodes. `request_key`
-    is what whoever asked for it will repeat; `payment_method` is the one to charge instead of the customer's default.
+    is what whoever asked for it will repeat; `payment_method` is the one to charge instead of the customer's default, unless
+    it was declined since it came or changed, `method_since` by the provider's clock.
     """
 
     tenant_id: str
@@ -125,6 +128,7 @@ class AttemptOrder(_Record):
     reason: str = ""
     request_key: str | None = None
     payment_method: str | None = None
+    method_since: AwareDatetime | None = None
 
     @property
     def op_key(self) -> str:
@@ -204,11 +208,13 @@ class RetryOrder(_Record):
 
 class CardUpdated(_Message):
     """The customer has a new way to pay: try at once. The same `event_id` counts once. `chosen`: it is on record already and
-    became the default, so that it is left out when it was tried last."""
+    became the default, so that it is left out when it was tried last. `occurred_at`: by the provider's clock; what was
+    declined since is not new, however late its event came."""
 
     event_id: str
     payment_method: str | None = None
     chosen: bool = False
+    occurred_at: AwareDatetime | None = None
 
 
 class ManualAttempt(_Message):

@@ -79,8 +79,14 @@ class DelinquencyDesk(Runbook):
     @workflow.signal(description="Something changed at the payment provider: look")
     def heard(self, news: News) -> None:
         if news.brings_a_card and all(card.event_id != news.event_id for card in self.cards):
-            chosen = news.kind is NewsKind.CUSTOMER
-            self.cards.append(CardUpdated(event_id=news.event_id, payment_method=news.payment_method, chosen=chosen))
+            self.cards.append(
+                CardUpdated(
+                    event_id=news.event_id,
+                    payment_method=news.payment_method,
+                    chosen=news.kind is NewsKind.CUSTOMER,
+                    occurred_at=news.occurred_at,
+                )
+            )
         self.stirred = True
 
     @workflow.signal(description="What an attempt to collect one of the invoices came to, and when the next one is")

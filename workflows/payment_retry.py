@@ -127,6 +127,7 @@ class PaymentRetry(PaymentRetryDesk):
     async def _charge(self, origin: Origin, asked: Asked | None = None) -> None:
         """One attempt, until it is known what became of it."""
         number = self.tried.get(origin, 0) + 1
+        for_card = origin is Origin.CARD_UPDATE
         order = AttemptOrder(
             tenant_id=self.order.tenant_id,
             invoice_id=self.order.invoice_id,
@@ -136,9 +137,10 @@ class PaymentRetry(PaymentRetryDesk):
             requested_by=asked.attempt.by if asked else RUNBOOK,
             reason=asked.attempt.reason if asked else "",
             request_key=asked.attempt.request_key if asked else None,
-            payment_method=self.new_method if origin is Origin.CARD_UPDATE else None,
+            payment_method=self.new_method if for_card else None,
+            method_since=self.method_since if for_card else None,
         )
-        if origin is Origin.CARD_UPDATE:
+        if for_card:
             self.new_card = False  # one that comes meanwhile has its own turn
         result = await self._attempt(order)
         if asked:
@@ -195,6 +197,8 @@ class PaymentRetry(PaymentRetryDesk):
                 self.settled = RetryPhase.WITHDRAWN
             case Outcome.HELD:
                 self._hold(order)
+            case Outcome.DECLINED_BEFORE:
+                pass  # what the bank said then counts already
             case _ if order.origin is not Origin.MANUAL:
                 self._heed(result.advice, result.decline_code)
         if result.outcome is not Outcome.HELD:

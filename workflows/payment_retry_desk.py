@@ -70,6 +70,7 @@ class PaymentRetryDesk(Runbook):
         self.asked: deque[Asked] = deque()
         self.new_card = self.stirred = self.told_over = False
         self.new_method: str | None = None
+        self.method_since: datetime | None = None
         self.in_doubt: AttemptOrder | None = None
         self._cards_seen: set[str] = set()
 
@@ -95,7 +96,8 @@ class PaymentRetryDesk(Runbook):
             self._cards_seen.add(card.event_id)
             if card.chosen and card.payment_method == self.new_method:
                 return
-            self.new_card, self.new_method, self.held_until = True, card.payment_method, None
+            self.new_card, self.held_until = True, None
+            self.new_method, self.method_since = card.payment_method, card.occurred_at
             through = "" if self.may_charge_card else ", and no more of them are charged by themselves"
             self.note(f"the customer has a new way to pay{through}")
 

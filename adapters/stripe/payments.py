@@ -7,7 +7,8 @@ amount, the op_key by which it is found again, and the invoice that it is for.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, cast
 
 import stripe
@@ -17,7 +18,7 @@ from activities.payment_ports import CollectibleInvoice, PaymentMethod, Reading
 from activities.ports import ProviderAnswer, Wire
 from adapters.stripe.client import PAGE, Pace, open_client, told_by
 from adapters.stripe.outcome import failure_of_reading, failure_of_sending
-from adapters.stripe.receivables import REOPENS, charges_of_invoice, reading_of
+from adapters.stripe.receivables import REOPENS, charges_again, charges_of_invoice, reading_of
 from adapters.stripe.wires import OP_KEY
 from billing.declines import NO_PAYMENT_METHOD
 from billing.effects import Effect
@@ -56,6 +57,18 @@ class StripeCollector:
             default = (customer.get("invoice_settings") or {}).get("default_payment_method")
             found = [_method(one.to_dict(), str(default)) for one in listed.auto_paging_iter()]
         return tuple(sorted(found, key=lambda one: not one.is_default))
+
+    def declined_since(self, invoice: CollectibleInvoice, payment_method: str, since: datetime) -> datetime | None:
+        with told_by(failure_of_reading):
+            charges = chain(
+                charges_of_invoice(self._client, invoice.provider_invoice_id), charges_again(self._client, invoice)
+            )
+            theirs = [one for one in charges if one.payment_method == payment_method]
+        if any(charge.status == "pending" for charge in theirs):
+            return None
+        declined = (datetime.fromtimestamp(charge.created, UTC) for charge in theirs if charge.status == "failed")
+        # Both are kept in whole seconds, and what came is charged after it came, be it in the same second.
+        return max((moment for moment in declined if moment >= since), default=None)
 
     def plan(
         self, effect: Effect, invoice: CollectibleInvoice, reading: Reading, payment_method: str | None = None

@@ -45,7 +45,7 @@ def reading_of(client: stripe.StripeClient, invoice: CollectibleInvoice, now: da
     charges = list(charges_of_invoice(client, invoice.provider_invoice_id))
     moves = list(_losses(client, charges))
     if moves:
-        again = list(_charged_again(client, invoice))
+        again = [charge for charge in charges_again(client, invoice) if charge.status == "succeeded"]
         moves += _losses(client, again)
         moves += (_Move(-charge.amount_captured, charge.created) for charge in again)
         # What credit notes refunded nobody owes any more.
@@ -74,12 +74,12 @@ def charges_of_invoice(client: stripe.StripeClient, provider_invoice_id: str) ->
             yield from client.v1.charges.list(of_intent).auto_paging_iter()  # type: ignore[arg-type] # a plain dict
 
 
-def _charged_again(client: stripe.StripeClient, invoice: CollectibleInvoice) -> Iterator[stripe.Charge]:
+def charges_again(client: stripe.StripeClient, invoice: CollectibleInvoice) -> Iterator[stripe.Charge]:
+    """Every charge for a debt that came back after the invoice was paid, failed and pending ones included."""
     intents = client.v1.payment_intents.list({"customer": invoice.provider_customer_id, "limit": PAGE})
     for intent in intents.auto_paging_iter():
         if (intent.to_dict().get("metadata") or {}).get(REOPENS) == invoice.provider_invoice_id:
-            of_intent = client.v1.charges.list({"payment_intent": intent.id, "limit": PAGE})
-            yield from (charge for charge in of_intent.auto_paging_iter() if charge.status == "succeeded")
+            yield from client.v1.charges.list({"payment_intent": intent.id, "limit": PAGE}).auto_paging_iter()
 
 
 def _losses(client: stripe.StripeClient, charges: Sequence[stripe.Charge]) -> Iterator[_Move]:

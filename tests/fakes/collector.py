@@ -64,6 +64,7 @@ class Charge:
     decline_code: str | None = None
     settled: bool = True
     method: str = ""
+    at: datetime | None = None
 
 
 @dataclass
@@ -187,6 +188,13 @@ class FakeCollector:
         default = self.wallet.get(tenant, f"pm_{tenant}")
         return (PaymentMethod(payment_method_id=default, kind="card", last4="4242", is_default=True),)
 
+    def declined_since(self, invoice: CollectibleInvoice, payment_method: str, since: datetime) -> datetime | None:
+        theirs = [one for one in self.charges if one.invoice_id == invoice.invoice_id and one.method == payment_method]
+        if any(not charge.settled for charge in theirs):
+            return None
+        declined = (charge.at for charge in theirs if charge.decline_code is not None and charge.at)
+        return max((moment for moment in declined if moment >= since), default=None)
+
     def plan(
         self, effect: Effect, invoice: CollectibleInvoice, reading: Reading, payment_method: str | None = None
     ) -> Wire:
@@ -260,6 +268,7 @@ class FakeCollector:
             declined,
             settled=answer != "processing",
             method=wire.params["payment_method"],
+            at=self.now().replace(microsecond=0),
         )
         self.charges.append(charge)
         if charge.settled:

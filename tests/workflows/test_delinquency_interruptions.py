@@ -266,5 +266,5 @@ def test_a_new_card_that_the_next_run_hears_of_before_it_begins_to_work_is_not_f
 
     assert case.carried().cards == (
         CardUpdated(event_id="evt_before"),
-        CardUpdated(event_id="evt_since", payment_method="pm_new"),
+        CardUpdated(event_id="evt_since", payment_method="pm_new", occurred_at=now),
     )

@@ -281,6 +281,25 @@ async def test_a_card_that_became_the_default_is_tried_unless_it_was_tried_last(
     assert (await chase.story()).tried == {Origin.CARD_UPDATE: 2}
 
 
+async def test_news_of_a_card_that_come_after_it_was_declined_cost_no_charge(office: CollectingOffice) -> None:
+    came_at = datetime.now(UTC)
+    chase = await office.chases(DUE, ["insufficient_funds"])
+    await chase.hours(7)
+    before = await chase.story()
+
+    late = CardUpdated(event_id="evt_1", payment_method=f"pm_{TENANT}", chosen=True, occurred_at=came_at)
+    await chase.hears(CARD_UPDATED, late)
+    after = await chase.story()
+    since = after.timeline[-1].at + timedelta(seconds=1)
+    changed = CardUpdated(event_id="evt_2", payment_method=f"pm_{TENANT}", occurred_at=since)
+    await chase.hears(CARD_UPDATED, changed)
+
+    assert (after.tried, after.phase, after.next_at) == (before.tried, before.phase, before.next_at)
+    assert "declined already" in after.timeline[-1].text
+    assert (await chase.story()).tried == {Origin.SCHEDULED: 1, Origin.CARD_UPDATE: 1}
+    assert await chase.is_over() is RetryPhase.PAID
+
+
 async def test_a_hold_is_waited_for_and_costs_no_attempt(office: CollectingOffice) -> None:
     office.holds.stops_charging(TENANT)
     chase = await office.chases(DUE)

@@ -257,6 +257,34 @@ def test_a_card_that_was_taken_away_again_is_not_charged_but_the_default(till: T
     assert (result.outcome, till.taken()) == (Outcome.PAID, [TOTAL])
 
 
+@pytest.mark.parametrize("reopened", [False, True], ids=["open invoice", "re-opened debt"])
+def test_a_card_whose_news_come_after_it_was_declined_is_not_asked_again(till: Till, reopened: bool) -> None:
+    if reopened:
+        till.tries(1)
+        till.refunds(30_00)
+    card, came_at = till.on_record(), till.now().replace(microsecond=0)
+    till.answers("insufficient_funds")
+    till.tries(2)
+
+    late = till.tries(1, Origin.CARD_UPDATE, card, came_at)
+    till.hours_pass(1)
+    changed = till.tries(1, Origin.CARD_UPDATE, card, till.now())
+
+    assert (late.outcome, late.was_tried) == (Outcome.DECLINED_BEFORE, False)
+    assert f"{card} was declined already" in late.words
+    assert (changed.outcome, till.remaining()) == (Outcome.PAID, 0)
+
+
+def test_a_card_that_came_before_another_was_declined_is_asked(till: Till) -> None:
+    came_at = till.now().replace(microsecond=0)
+    till.answers("insufficient_funds")
+    till.tries()
+
+    other = till.tries(1, Origin.CARD_UPDATE, "pm_of_somebody_else", came_at)
+
+    assert other.outcome is Outcome.PAID
+
+
 def test_another_card_that_comes_while_one_is_charged_is_no_conflict(till: Till) -> None:
     till.answers("busy")
     with pytest.raises(BillingFailure):

@@ -50,7 +50,11 @@ class Till(ABC):
         """The moment at the bank, which is ours too."""
 
     def tries(
-        self, number: int = 1, origin: Origin = Origin.SCHEDULED, payment_method: str | None = None
+        self,
+        number: int = 1,
+        origin: Origin = Origin.SCHEDULED,
+        payment_method: str | None = None,
+        method_since: datetime | None = None,
     ) -> AttemptResult:
         """One run of the activity."""
         order = AttemptOrder(
@@ -61,12 +65,18 @@ class Till(ABC):
             case_id="case",
             requested_by="runbook",
             payment_method=payment_method,
+            method_since=method_since,
         )
         return self._payments().attempt(order)
 
     def receivable(self) -> Receivable:
         (receivable,) = self._payments().refresh(RefreshOrder(invoice_ids=(INVOICE,)))
         return receivable
+
+    def on_record(self) -> str:
+        """The way to pay that is charged by default."""
+        (invoice,) = self.book.collectible((INVOICE,))
+        return self.collector.methods(invoice.provider_customer_id)[0].payment_method_id
 
     def remaining(self) -> int:
         return self.receivable().remaining.minor
