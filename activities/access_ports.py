@@ -2,6 +2,7 @@
 `BillingFailure`."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -10,6 +11,15 @@ from activities.ports import Heartbeat
 from billing.access import AccessChange, AccessStanding, Cause, LiftOrder, RestrictionOrder
 from billing.overage import CapOrder, RunningUsage, SpikingDay, UsageAlert
 from billing.policy.limits import SpikePolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Whose standing may have changed since a mark, and the mark that the next look begins at. A mark that is smaller than the
+    one before is of other books."""
+
+    tenants: frozenset[str]
+    mark: int
 
 
 class Restrictions(Protocol):
@@ -31,6 +41,10 @@ class Restrictions(Protocol):
 
     def standings(self, tenants: Sequence[str]) -> dict[str, AccessStanding]:
         """The standings of those tenants that exist, without each cause's limit: what gateways are told."""
+
+    def changed_since(self, mark: int | None) -> Changes:
+        """Everybody whose orders were carried out since a look answered `mark`, however long their transactions took; nobody
+        without a mark. Somebody may be named twice, and nobody is left out."""
 
     def history(self, tenant_id: str, count: int) -> tuple[AccessChange, ...]:
         """The newest orders that were carried out for a tenant, the latest first."""

@@ -56,7 +56,7 @@ def create_app(
     app = FastAPI(title="Billing runbooks", description=_ABOUT, version="1", docs_url=None, redoc_url=None)
     metrics = Metrics()
     desk = app.state.desk = Desk(settings=settings, temporal=temporal, books=books, now=now, metrics=metrics)
-    app.state.access = AccessAnswers(books.restrictions.standings, ACCESS, now)
+    app.state.access = AccessAnswers(books.restrictions, ACCESS, now)
     explain_errors(app)
     app.add_middleware(BoundBodies)
     app.add_middleware(CountRequests, metrics=metrics)

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, delete, insert, select, text, update
 
+from activities.access_ports import Changes
 from adapters.postgres.engine import transaction
 from adapters.postgres.tables import restriction_limits, restriction_log, restrictions
 from billing.access import (
@@ -44,6 +45,12 @@ _STANDINGS = text("""
         cause, coalesce(reason, '') as reason, since, coalesce(revision, 0) as revision
     from tenants left join restrictions using (tenant_id)
     where tenants.tenant_id = any(cast(:tenants as text[]))
+""")
+
+# Transactions end in another order than they begin in: whatever was not over at the look before is looked at again.
+_CHANGED = text("""
+    select cast(cast(pg_snapshot_xmin(pg_current_snapshot()) as text) as bigint) as mark,
+        array(select tenant_id from restriction_log where written_in >= cast(:mark as bigint)) as tenants
 """)
 
 _LIMITED = text("""
@@ -97,6 +104,11 @@ class PostgresRestrictions:
         with transaction(self._reading) as connection:
             rows = connection.execute(_STANDINGS, {"tenants": list(tenants)}).all()
         return {row.tenant_id: _standing(row) for row in rows}
+
+    def changed_since(self, mark: int | None) -> Changes:
+        with transaction(self._reading) as connection:
+            look = connection.execute(_CHANGED, {"mark": mark}).one()
+        return Changes(frozenset(look.tenants), look.mark)
 
     def history(self, tenant_id: str, count: int) -> tuple[AccessChange, ...]:
         newest = (

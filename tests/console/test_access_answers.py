@@ -8,9 +8,11 @@ import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
+from activities.access_ports import Changes
 from billing.access import AccessStanding, Cause, Restriction
 from billing.failures import BillingFailure, FailureCode
 from billing.policy.limits import AccessPolicy
@@ -26,22 +28,38 @@ ACME = AccessStanding(tenant_id="acme")
 
 
 class Ledger:
-    """Books whose answers, absence and slowness a test chooses; `asked` are the statements they got."""
+    """Books whose answers, absence and slowness a test chooses; `asked` are the tenants of each statement they got, `looks`
+    the marks since which they were asked for changes."""
 
     def __init__(self) -> None:
-        self.standings = {"acme": ACME}
+        self.rows = {"acme": ACME}
+        self.log = ["somebody"]
         self.asked: list[list[str]] = []
+        self.looks: list[int | None] = []
         self.away = False
         self.open = threading.Event()
         self.open.set()
         self.seconds = 0.0
 
-    def read(self, tenants: Sequence[str]) -> dict[str, AccessStanding]:
+    def changes(self, tenant_id: str, **changes: Any) -> None:
+        row = self.rows.get(tenant_id, AccessStanding(tenant_id=tenant_id))
+        self.rows[tenant_id] = row.model_copy(update={"revision": row.revision + 1, **changes})
+        self.log.append(tenant_id)
+
+    def standings(self, tenants: Sequence[str]) -> dict[str, AccessStanding]:
         self.asked.append(sorted(tenants))
+        self._here()
+        return {name: self.rows[name] for name in tenants if name in self.rows}
+
+    def changed_since(self, mark: int | None) -> Changes:
+        self.looks.append(mark)
+        self._here()
+        return Changes(frozenset(self.log[mark:] if mark is not None else ()), len(self.log))
+
+    def _here(self) -> None:
         self.open.wait(10)
         if self.away:
             raise BillingFailure(FailureCode.UNAVAILABLE, "Postgres is not available")
-        return {name: self.standings[name] for name in tenants if name in self.standings}
 
     def clock(self) -> float:
         return self.seconds
@@ -56,26 +74,96 @@ def ledger() -> Iterator[Ledger]:
 
 def answers_over(ledger: Ledger, most: int = 100, policy: AccessPolicy = PATIENT) -> AccessAnswers:
     now = lambda: NOON + timedelta(seconds=ledger.seconds)  # noqa: E731 - a clock in a line
-    return AccessAnswers(ledger.read, policy, now, measure=ledger.clock, most=most)
+    return AccessAnswers(ledger, policy, now, measure=ledger.clock, most=most)
 
 
-async def test_an_answer_is_fresh_for_two_seconds_and_then_asked_for_again(ledger: Ledger) -> None:
+async def looked(answers: AccessAnswers) -> None:
+    """Return once whatever was begun without anybody waiting for it is over."""
+    while answers.is_reading:  # noqa: ASYNC110 - seldom
+        await asyncio.sleep(0.001)
+
+
+async def test_after_two_seconds_without_a_word_from_the_books_they_are_asked_again(ledger: Ledger) -> None:
     answers = answers_over(ledger)
     await answers.of("acme")
-    ledger.seconds = 1.9
+    ledger.seconds = 0.9
     kept = await answers.of("acme")
-    ledger.standings["acme"] = ACME.model_copy(update={"restriction": Restriction.SUSPENDED, "revision": 1})
+    ledger.changes("acme", restriction=Restriction.SUSPENDED)
 
-    ledger.seconds = 2.0
+    ledger.seconds = 2.9
     changed = await answers.of("acme")
 
-    assert (kept.age, kept.stale, kept.kept.etag) == (1.9, False, 'W/"acme-0"')
+    assert (kept.age, kept.stale, kept.kept.etag) == (0.9, False, 'W/"acme-0"')
     assert (changed.age, changed.stale, changed.kept.etag) == (0, False, 'W/"acme-1"')
     assert ledger.asked == [["acme"], ["acme"]]
 
 
+async def test_what_has_not_changed_stays_fresh_and_is_not_read_again(ledger: Ledger) -> None:
+    answers = answers_over(ledger)
+    await answers.of("acme")
+
+    told = []
+    for second in range(1, 60):
+        ledger.seconds = second
+        told.append(await answers.of("acme"))
+        await looked(answers)
+
+    assert {(answer.stale, answer.kept.etag) for answer in told} == {(False, 'W/"acme-0"')}
+    assert max(answer.age for answer in told) == 1
+    assert json.loads(told[-1].body)["as_of"] == (NOON + timedelta(seconds=58)).isoformat()
+    assert (ledger.asked, len(ledger.looks)) == ([["acme"]], 60)
+
+
+async def test_a_change_is_told_within_two_seconds_without_anybody_waiting_for_the_books(ledger: Ledger) -> None:
+    answers = answers_over(ledger)
+    for name in ("acme", "bolt"):
+        ledger.rows[name] = AccessStanding(tenant_id=name)
+        await answers.of(name)
+    ledger.changes("acme", restriction=Restriction.SUSPENDED)
+    ledger.changes("crow")
+
+    ledger.seconds = 1
+    before = await answers.of("bolt")
+    await looked(answers)
+    ledger.seconds = 1.5
+    after = await answers.of("acme")
+
+    assert (before.age, after.age) == (1, 0.5)
+    assert json.loads(after.body)["restriction"] == "suspended"
+    assert ledger.asked == [["acme"], ["bolt"], ["acme"]]
+
+
+async def test_a_change_of_while_nobody_asked_is_not_missed(ledger: Ledger) -> None:
+    answers = answers_over(ledger)
+    ledger.rows["bolt"] = AccessStanding(tenant_id="bolt")
+    for name in ("acme", "bolt"):
+        await answers.of(name)
+    ledger.changes("acme", restriction=Restriction.SUSPENDED)
+
+    ledger.seconds = 3_000
+    await answers.of("bolt")
+    acme = await answers.of("acme")
+
+    assert (acme.stale, json.loads(acme.body)["restriction"]) == (False, "suspended")
+
+
+async def test_what_other_books_said_is_forgotten(ledger: Ledger) -> None:
+    answers = answers_over(ledger)
+    ledger.rows["bolt"] = AccessStanding(tenant_id="bolt")
+    for name in ("acme", "bolt"):
+        await answers.of(name)
+
+    ledger.log.clear()
+    ledger.rows["acme"] = ACME.model_copy(update={"restriction": Restriction.SUSPENDED})
+    ledger.seconds = 3
+    await answers.of("bolt")
+    acme = await answers.of("acme")
+
+    assert json.loads(acme.body)["restriction"] == "suspended"
+
+
 async def test_an_answer_reads_as_gateways_want_it(ledger: Ledger) -> None:
-    ledger.standings["acme"] = AccessStanding(
+    ledger.rows["acme"] = AccessStanding(
         tenant_id="acme",
         restriction=Restriction.RATE_LIMITED,
         rate_share=Decimal("0.1"),
@@ -143,7 +231,7 @@ async def test_books_that_are_away_are_asked_twice_a_second_at_most_and_found_wh
     for name in ("acme", "bolt", "crow"):
         with pytest.raises(BillingFailure):
             await answers.of(name)
-    asked_while_away = len(ledger.asked)
+    asked_while_away = len(ledger.looks)
 
     ledger.away, ledger.seconds = False, ASKED_AGAIN_AFTER
     found = await answers.of("acme")
@@ -172,7 +260,7 @@ async def test_who_is_not_there_is_known_not_to_be_for_as_long(ledger: Ledger) -
     answers = answers_over(ledger)
 
     first, second = await answers.of("nobody"), await answers.of("nobody")
-    ledger.standings["nobody"] = AccessStanding(tenant_id="nobody")
+    ledger.rows["nobody"] = AccessStanding(tenant_id="nobody")
     ledger.seconds = 2
     third = await answers.of("nobody")
 

@@ -45,16 +45,23 @@ def gateway(caller: Caller, watch: Watch) -> Iterator[Caller]:
     settings = state.desk.settings.model_copy(update={"access_token": tokens})
     state.desk = type(state.desk)(**{**vars(state.desk), "settings": settings})
 
-    def read(tenants: Any) -> Any:
-        if watch.away:
-            raise BillingFailure(FailureCode.UNAVAILABLE, "Postgres is not available")
-        return caller.desk.books.restrictions.standings(tenants)
+    class Books:
+        def standings(self, tenants: Any) -> Any:
+            return self._here().standings(tenants)
+
+        def changed_since(self, mark: int | None) -> Any:
+            return self._here().changed_since(mark)
+
+        def _here(self) -> Any:
+            if watch.away:
+                raise BillingFailure(FailureCode.UNAVAILABLE, "Postgres is not available")
+            return caller.desk.books.restrictions
 
     # The books are those of every test in this process.
     with caller.desk.books.engine.begin() as connection:
         for table in ("restriction_limits", "restriction_log", "restrictions"):
             connection.execute(text(f"delete from {table}"))  # noqa: S608 - names of ours
-    state.access = AccessAnswers(read, ACCESS, lambda: NOON, measure=watch.measure)
+    state.access = AccessAnswers(Books(), ACCESS, lambda: NOON, measure=watch.measure)
     yield caller
     state.access.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from activities.access_ports import Changes
 from billing.access import (
     FULL,
     AccessChange,
@@ -47,6 +48,11 @@ class FakeRestrictions:
     def standings(self, tenants: Sequence[str]) -> dict[str, AccessStanding]:
         known = (self._standings[tenant_id] for tenant_id in tenants if tenant_id in self._standings)
         return {one.tenant_id: one.model_copy(update={"limits": ()}) for one in known}
+
+    def changed_since(self, mark: int | None) -> Changes:
+        log = list(self._log.values())
+        tenants = frozenset(tenant_id for tenant_id, _ in log[mark:]) if mark is not None else frozenset[str]()
+        return Changes(tenants, len(log))
 
     def history(self, tenant_id: str, count: int) -> tuple[AccessChange, ...]:
         newest = [change for of, change in reversed(self._log.values()) if of == tenant_id]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
@@ -50,8 +51,8 @@ def sha256(name: str, **options: Any) -> Column[str]:
     return Column(name, CHAR(64), **{"nullable": False, **options})
 
 
-def one_of(column: str, choices: type[StrEnum]) -> CheckConstraint:
-    """The column holds a word of the enum, or NULL where the column allows it."""
+def one_of(column: str, choices: Iterable[StrEnum]) -> CheckConstraint:
+    """The column holds a word of an enum, or NULL where the column allows it."""
     listed = ", ".join(f"'{choice.value}'" for choice in choices)
     return CheckConstraint(f"{column} in ({listed})", name=f"{column}_known")
 

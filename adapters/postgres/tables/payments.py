@@ -84,7 +84,8 @@ payment_attempts = Table(
     ),
     Index("uq_payment_attempts_under_way", "invoice_id", unique=True, postgresql_where=text("ended_at is null")),
     one_of("origin", Origin),
-    one_of("outcome", Outcome),
+    # What is declined before is never begun.
+    one_of("outcome", [outcome for outcome in Outcome if outcome is not Outcome.DECLINED_BEFORE]),
     one_of("advice", Advice),
     CheckConstraint("number >= 1", name="number_counts_from_one"),
     CheckConstraint("(amount_minor is null) = (currency is null)", name="amount_has_a_currency"),

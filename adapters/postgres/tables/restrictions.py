@@ -76,7 +76,10 @@ restriction_log = Table(
     words("case_id"),
     words("by"),
     moment("at"),
+    # The transaction that wrote the row, by which gateways are told of what changed since they looked last.
+    Column("written_in", BigInteger, nullable=False, server_default=text("pg_current_xact_id()::text::bigint")),
     Index("ix_restriction_log_tenant_id", "tenant_id", "log_id"),
+    Index("ix_restriction_log_written_in", "written_in"),
     one_of("cause", Cause),
     one_of("restriction", Restriction),
 )

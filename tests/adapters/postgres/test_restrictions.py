@@ -28,6 +28,10 @@ from tests.fakes.restrictions import FakeRestrictions
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=2)
+_LOGGED = text("""
+    insert into restriction_log (op_key, tenant_id, cause, restriction, rate_share, reason, case_id, by, at)
+    values (:op_key, 'acme', 'operator', 'suspended', 0, 'their key is abused', 'by-hand', 'lead-1', :at)
+""")
 
 
 def to(
@@ -208,6 +212,33 @@ def test_who_is_limited_is_listed_by_cause_and_gateways_are_told_without_the_cau
 
     assert by_cause == {"delinquency": ["acme"], "overage": ["acme"], "operator": []}
     assert books.port.standings(["acme"])["acme"] == books.port.standing("acme").model_copy(update={"limits": ()})
+
+
+def test_whose_service_changed_since_a_look_is_told_and_nobody_else(books: Books) -> None:
+    books.port.restrict(to("suspended"), NOON)
+    first = books.port.changed_since(None)
+
+    nothing = books.port.changed_since(first.mark)
+    books.port.lift(lift(), LATER)
+    something = books.port.changed_since(nothing.mark)
+
+    assert (first.tenants, nothing.tenants, something.tenants) == (frozenset(), frozenset(), {"acme"})
+    assert first.mark <= nothing.mark <= something.mark
+
+
+def test_an_order_whose_transaction_ends_late_is_told_of_all_the_same(company: Company) -> None:
+    port = PostgresRestrictions(company.engine)
+    with company.engine.begin() as late:
+        late.execute(_LOGGED, {"op_key": "late", "at": NOON})
+        begun = port.changed_since(None)
+        with company.engine.begin() as early:
+            early.execute(_LOGGED, {"op_key": "early", "at": NOON})
+        meanwhile = port.changed_since(begun.mark)
+
+    after = port.changed_since(meanwhile.mark)
+
+    assert [begun.tenants, meanwhile.tenants, after.tenants] == [frozenset(), {"acme"}, {"acme"}]
+    assert port.changed_since(after.mark).tenants == frozenset()
 
 
 def test_the_history_tells_the_latest_first(books: Books) -> None:
