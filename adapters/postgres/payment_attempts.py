@@ -117,7 +117,8 @@ def _end(connection: Connection, op_key: str, result: AttemptResult, now: dateti
 
 
 def _new(order: AttemptOrder, now: datetime) -> dict[str, Any]:
-    return order.model_dump(mode="json", exclude={"payment_method"}) | {"op_key": order.op_key, "began_at": now}
+    kept = order.model_dump(mode="json", exclude={"payment_method", "method_since"})
+    return kept | {"op_key": order.op_key, "began_at": now}
 
 
 def _under_way(connection: Connection, invoice_id: str) -> AttemptRow | None:
