@@ -2,6 +2,10 @@
 
 `python -m benchmarks.access [--tenants N] [--seconds S] [--rounds N]`. Both servers are processes of their own under the
 same uvicorn; the client keeps connections open, writes raw requests and reads as little of the answers as it can.
+
+Three ways to ask. `steady`: at moments drawn beforehand, and each waits from its moment on, whether or not a connection was
+free; `flat out`: connections that ask without pause; `at first`: the same, of a console that was just started and has
+nobody's answer yet. For the others everybody was asked for once before.
 """
 
 from __future__ import annotations
@@ -14,8 +18,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,8 +43,10 @@ RESULTS = Path(__file__).parent / "results" / "access.md"
 TOKEN = "gateway-token-of-24-characters"  # noqa: S105 - of this run
 CONNECTIONS = 8
 CONSOLE, BARE = "console", "bare"
-# Gateways ask before they let a request through: single milliseconds.
-P99_GOAL = 10
+# Gateways ask before they let a request through: single milliseconds, at a rate that leaves the machine some room.
+P99_GOAL, STEADY_RATE = 10, 200
+# More than are needed, so that nobody who is to ask waits for a connection.
+STEADY_CONNECTIONS = 16
 
 # One in ten is limited, as it would be in a bad month.
 _TENANTS = """
@@ -71,6 +78,11 @@ class Turn:
         return sorted(self.latencies)[int(len(self.latencies) * share)] * 1_000
 
 
+# By the way to ask and the contender.
+Turns = dict[tuple[str, str], list[Turn]]
+AT_FIRST, STEADY, FLAT_OUT = "at first", "steady", "flat out"
+
+
 def main() -> None:
     """Measure and write the report."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -88,21 +100,24 @@ def main() -> None:
 
 
 def _measure(tenants: int, seconds: float, rounds: int) -> None:
+    turns: Turns = defaultdict(list)
     with ExitStack() as stack:
         server = PostgresServer(Path(stack.enter_context(tempfile.TemporaryDirectory())), durable=False)
         server.start()
         stack.callback(server.stop)
         migrations.upgrade(server.url())
-        with psycopg.connect(server.url()) as session:
+        with psycopg.connect(server.url(), autocommit=True) as session:
             session.execute(_TENANTS, {"tenants": tenants})
             session.execute(_RESTRICTIONS, {"tenants": tenants})
+            session.execute("analyze")
         ports = {kind: stack.enter_context(_serving(kind, server.url())) for kind in (BARE, CONSOLE)}
-        turns: dict[str, list[Turn]] = {kind: [] for kind in ports}
-        for number in range(rounds + 1):
+        for kind, port in ports.items():
+            turns[AT_FIRST, kind].append(asyncio.run(_flat_out(port, tenants, seconds)))
+        asyncio.run(_everybody_once(ports[CONSOLE], tenants))
+        for number in range(1, rounds + 1):
             for kind, port in ports.items():
-                turn = asyncio.run(_load(port, tenants, seconds))
-                if number:  # the first warms up
-                    turns[kind].append(turn)
+                turns[STEADY, kind].append(asyncio.run(_steady(port, tenants, seconds, number)))
+                turns[FLAT_OUT, kind].append(asyncio.run(_flat_out(port, tenants, seconds)))
             print(f"round {number} of {rounds}", flush=True)
     report = _report(turns, tenants, rounds)
     print(report)
@@ -169,48 +184,108 @@ async def _answers(port: int) -> None:
     raise TimeoutError(f"nothing listens on port {port}")
 
 
-async def _load(port: int, tenants: int, seconds: float) -> Turn:
+async def _flat_out(port: int, tenants: int, seconds: float) -> Turn:
+    """Connections that ask without pause, each time for any tenant."""
+
+    async def ask(seed: int) -> list[float]:
+        chance, latencies = random.Random(seed), list[float]()
+        async with _connection(port) as connection:
+            while (asked := time.perf_counter()) < until:
+                await connection.asks(chance.randrange(tenants))
+                latencies.append(time.perf_counter() - asked)
+        return latencies
+
     until = time.perf_counter() + seconds
     started = time.perf_counter()
-    every = await asyncio.gather(*(_ask_on(port, tenants, until, seed) for seed in range(CONNECTIONS)))
+    every = await asyncio.gather(*(ask(seed) for seed in range(CONNECTIONS)))
     return Turn([latency for one in every for latency in one], time.perf_counter() - started)
 
 
-async def _ask_on(port: int, tenants: int, until: float, seed: int) -> list[float]:
-    """One connection that asks without pause, each time for any tenant."""
-    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+async def _steady(port: int, tenants: int, seconds: float, seed: int) -> Turn:
+    """At moments as strangers choose them, `STEADY_RATE` a second; whoever is asked late has waited since their moment."""
     chance, latencies = random.Random(seed), list[float]()
-    while (asked := time.perf_counter()) < until:
-        path = f"/access/t-{chance.randrange(tenants)}"
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode())
-        head = await reader.readuntil(b"\r\n\r\n")
+    moments: asyncio.Queue[float | None] = asyncio.Queue()
+
+    async def ask() -> None:
+        async with _connection(port) as connection:
+            while (moment := await moments.get()) is not None:
+                await connection.asks(chance.randrange(tenants))
+                latencies.append(time.perf_counter() - moment)
+
+    async with asyncio.TaskGroup() as asking:
+        for _ in range(STEADY_CONNECTIONS):
+            asking.create_task(ask())
+        started = moment = time.perf_counter()
+        while (moment := moment + chance.expovariate(STEADY_RATE)) < started + seconds:
+            await asyncio.sleep(max(0.0, moment - time.perf_counter()))
+            moments.put_nowait(moment)
+        for _ in range(STEADY_CONNECTIONS):
+            moments.put_nowait(None)
+    return Turn(latencies, time.perf_counter() - started)
+
+
+async def _everybody_once(port: int, tenants: int) -> None:
+    async def ask(first: int) -> None:
+        async with _connection(port) as connection:
+            for number in range(first, tenants, CONNECTIONS):
+                await connection.asks(number)
+
+    await asyncio.gather(*(ask(first) for first in range(CONNECTIONS)))
+
+
+@dataclass(frozen=True)
+class _Connection:
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def asks(self, number: int) -> None:
+        """For the tenant of this number; every answer has to be a 200."""
+        request = f"GET /access/t-{number} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+        self.writer.write(request.encode())
+        head = await self.reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200"), head
-        await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]))
-        latencies.append(time.perf_counter() - asked)
+        await self.reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]))
+
+
+@asynccontextmanager
+async def _connection(port: int) -> AsyncIterator[_Connection]:
+    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+    yield _Connection(reader, writer)
     writer.close()
-    return latencies
 
 
-def _report(turns: dict[str, list[Turn]], tenants: int, rounds: int) -> str:
-    heads = ["route", "p50, median", "p99, median", "requests a second, median", "against bare", "goal"]
-    bare = statistics.median(turn.throughput for turn in turns[BARE])
+def _report(turns: Turns, tenants: int, rounds: int) -> str:
+    heads = ["asked", "route", "p50", "p99", "requests a second", "against bare", "goal"]
     rows = [
-        [
-            name,
-            f"{statistics.median(turn.quantile(0.5) for turn in turns[kind]):.2f} ms",
-            f"{statistics.median(turn.quantile(0.99) for turn in turns[kind]):.2f} ms",
-            f"{statistics.median(turn.throughput for turn in turns[kind]):,.0f}",
-            f"{statistics.median(turn.throughput for turn in turns[kind]) / bare:.2f}×",
-            f"p99 < {P99_GOAL} ms" if kind == CONSOLE else "",
-        ]
-        for kind, name in ((BARE, "a bare FastAPI route"), (CONSOLE, "`GET /access/{tenant_id}`"))
+        _row(way, kind, turns, f"p99 < {P99_GOAL} ms" if (way, kind) == (STEADY, CONSOLE) else "")
+        for way in (STEADY, FLAT_OUT, AT_FIRST)
+        for kind in (BARE, CONSOLE)
     ]
     return (
-        f"# Access for gateways\n\n{machine()}; {CONNECTIONS} connections that ask without pause for any of {tenants:,} "
-        f"tenants, {rounds} interleaved rounds after one to warm up.\n\n{table(heads, rows)}\n\n"
-        "The bare route answers a constant. Ours compares the token with those in force, reads every answer older than two "
-        "seconds from Postgres, many at once, and counts and times each request.\n"
+        f"# Access for gateways\n\n{machine()}; any of {tenants:,} tenants, {rounds} interleaved rounds, their medians.\n\n"
+        f"{table(heads, rows)}\n\n"
+        f"- *steady*: {STEADY_RATE} requests a second at random moments; each waits from its moment on.\n"
+        f"- *flat out*: {CONNECTIONS} connections that ask without pause; client, console and Postgres share the machine.\n"
+        "- *at first*: flat out, once, of a console that was just started and knows nobody's answer yet.\n\n"
+        "The bare route answers a constant. Ours compares the token with those in force, answers from memory, asks Postgres "
+        "once a second what has changed, and counts and times each request.\n"
     )
+
+
+def _row(way: str, kind: str, turns: Turns, goal: str) -> list[str]:
+    def median(of: Callable[[Turn], float], contender: str = kind) -> float:
+        return statistics.median(of(turn) for turn in turns[way, contender])
+
+    rate = median(lambda turn: turn.throughput)
+    return [
+        way,
+        "a bare FastAPI route" if kind == BARE else "`GET /access/{tenant_id}`",
+        f"{median(lambda turn: turn.quantile(0.5)):.2f} ms",
+        f"{median(lambda turn: turn.quantile(0.99)):.2f} ms",
+        f"{rate:,.0f}",
+        "" if way == STEADY else f"{rate / median(lambda turn: turn.throughput, BARE):.2f}×",
+        goal,
+    ]
 
 
 if __name__ == "__main__":
