@@ -35,8 +35,9 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True)
 class Lot:
-    """One fate. `turns` does what ends the debt, once the service is `at` and so many charges were `tried`; None: it is done
-    before the case begins. `letters` are exact but for what leaves at the moment of a payment."""
+    """One fate. `turns` does what ends the debt, once the service is `at`, so many charges were `tried` and every letter that is
+    due by then was written; None: it is done before the case begins. `letters` are exact but for what leaves at the moment of
+    a payment."""
 
     policy: Policy
     letters: Counter[str]
@@ -46,6 +47,11 @@ class Lot:
     at: str = "none"
     tried: int = RETRIES
     turns: Callable[[House, Debtor, str], News] | None = None
+
+    @property
+    def letters_before(self) -> int:
+        """How many letters are due before the debt ends."""
+        return self.letters.total() - self.letters["service_restored"]
 
 
 def _by_card(house: House, debtor: Debtor, _: str) -> News:

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -25,14 +26,17 @@ from workflows.delinquency import Delinquency
 pytestmark = [pytest.mark.crash, pytest.mark.chaos, pytest.mark.timeout(3_600)]
 
 CASES, KILLS, WORKERS = {True: 300, False: 20}, {True: 40, False: 3}, 2
-EVERY_SECONDS = {True: (1.0, 4.0), False: (1.0, 3.0)}
+EVERY_SECONDS = {True: (3.0, 12.0), False: (1.0, 3.0)}
 # Cases begin one after the other, so that a kill finds them everywhere.
 BEGIN_WITHIN_SECONDS = {True: 90.0, False: 3.0}
 ONE_TRY = timedelta(seconds=10)
 LOOK_SECONDS = 0.5
+# How long customers wait for the letters that are due before they pay; afterwards one that never came is a flaw.
+LETTERS_WITHIN = timedelta(minutes=5)
 AT_ONCE = 4
 
 _TRIED = "select tenant_id, count(*) as tried from payment_attempts where outcome = 'declined' group by tenant_id"
+_WRITTEN = "select tenant_id, count(*) as written from effects where kind = 'letter' and state = 'confirmed' group by 1"
 _SERVICE = "select tenant_id, restriction from restrictions"
 _LIMITS = "select tenant_id, restriction from restriction_log order by log_id"
 _LETTERS = """
@@ -67,6 +71,7 @@ class Chaos:
     house: House
     recoveries: list[Recovery] = field(default_factory=list)
     tried: dict[str, int] = field(default_factory=dict)
+    written: dict[str, int] = field(default_factory=dict)
     service: dict[str, str] = field(default_factory=dict)
 
     def owes(self, number: int) -> Recovery:
@@ -83,6 +88,8 @@ class Chaos:
         while True:
             rows = await asyncio.to_thread(self.house.rows, _TRIED)
             self.tried = {row["tenant_id"]: row["tried"] for row in rows}
+            rows = await asyncio.to_thread(self.house.rows, _WRITTEN)
+            self.written = {row["tenant_id"]: row["written"] for row in rows}
             rows = await asyncio.to_thread(self.house.rows, _SERVICE)
             self.service = {row["tenant_id"]: row["restriction"] for row in rows}
             await asyncio.sleep(LOOK_SECONDS)
@@ -102,6 +109,10 @@ class Chaos:
         if lot.turns:
             while self.service.get(tenant_id, "none") != lot.at or self.tried.get(tenant_id, 0) < lot.tried:  # noqa: ASYNC110
                 await asyncio.sleep(LOOK_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LETTERS_WITHIN.total_seconds()):
+                    while self.written.get(tenant_id, 0) < lot.letters_before:  # noqa: ASYNC110
+                        await asyncio.sleep(LOOK_SECONDS)
             news = await asyncio.to_thread(lot.turns, self.house, recovery.debtor, recovery.invoice)
             await case.signal(Delinquency.heard, news)
         recovery.ending = str(await case.result())
