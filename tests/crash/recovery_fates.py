@@ -35,9 +35,9 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True)
 class Lot:
-    """One fate. `turns` does what ends the debt, once the service is `at`, so many charges were `tried` and every letter that is
-    due by then was written; None: it is done before the case begins. `letters` are exact but for what leaves at the moment of
-    a payment."""
+    """One fate. `turns` does what ends the debt, once the service is `at`, so many charges were `tried` and every letter due by
+    then was written; None: it is done before the case begins. `letters` are exact but for what leaves at the moment of a
+    payment."""
 
     policy: Policy
     letters: Counter[str]
