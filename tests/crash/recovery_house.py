@@ -73,7 +73,10 @@ class House:
 
     @cached_property
     def stripe(self) -> stripe.StripeClient:
-        return stripe.StripeClient(API_KEY, base_addresses={"api": self.company.surroundings.stripe})
+        # A customer whose connection was idle for too long asks again; the library's own key keeps it from happening twice.
+        return stripe.StripeClient(
+            API_KEY, base_addresses={"api": self.company.surroundings.stripe}, max_network_retries=3
+        )
 
     @cached_property
     def ports(self) -> Ports:
