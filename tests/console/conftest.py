@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
+from sqlalchemy import text
 
 from tests.console.caller import Caller, calling
 from tests.starters.conftest import books, company, desk
@@ -17,3 +19,11 @@ __all__ = ["books", "company", "desk"]
 async def caller(desk: CaseDesk) -> AsyncIterator[Caller]:
     async with calling(desk) as one:
         yield one
+
+
+@pytest.fixture
+def nobody_is_limited(desk: CaseDesk) -> None:
+    """The books are those of every test in this process, and some leave limits behind."""
+    with desk.books.engine.begin() as connection:
+        for table in ("restriction_limits", "restriction_log", "restrictions"):
+            connection.execute(text(f"delete from {table}"))  # noqa: S608 - names of ours

@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import text
 
 from billing.access import Cause, LiftOrder, Restriction, RestrictionOrder
 from billing.failures import BillingFailure, FailureCode
@@ -38,7 +37,7 @@ def watch() -> Watch:
 
 
 @pytest.fixture
-def gateway(caller: Caller, watch: Watch) -> Iterator[Caller]:
+def gateway(caller: Caller, nobody_is_limited: None, watch: Watch) -> Iterator[Caller]:
     """An application whose settings hold two access tokens, as while they rotate, over books that can be away."""
     state = caller.app.state
     tokens = SecretStr(f"{TOKEN},older-{TOKEN}")
@@ -57,10 +56,6 @@ def gateway(caller: Caller, watch: Watch) -> Iterator[Caller]:
                 raise BillingFailure(FailureCode.UNAVAILABLE, "Postgres is not available")
             return caller.desk.books.restrictions
 
-    # The books are those of every test in this process.
-    with caller.desk.books.engine.begin() as connection:
-        for table in ("restriction_limits", "restriction_log", "restrictions"):
-            connection.execute(text(f"delete from {table}"))  # noqa: S608 - names of ours
     state.access = AccessAnswers(Books(), ACCESS, lambda: NOON, measure=watch.measure)
     yield caller
     state.access.close()

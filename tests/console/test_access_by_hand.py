@@ -9,6 +9,8 @@ import pytest
 
 from tests.console.caller import Caller
 
+pytestmark = pytest.mark.usefixtures("nobody_is_limited")
+
 TENTH = {"to": "rate_limited", "rate_share": "0.1", "reason": "Their key is abused."}
 
 

@@ -126,7 +126,7 @@ async def test_a_type_that_nobody_knows_is_kept_too(door: Door) -> None:
     [
         ({"secret": "whsec_guess"}, "does not fit the body"),
         ({"late": 301}, "more than 300 seconds away"),
-        ({"late": -303}, "more than 300 seconds away"),
+        ({"late": -360}, "more than 300 seconds away"),
         ({"late": 86_400}, "more than 300 seconds away"),
         ({"Stripe-Signature": "t=1,v1="}, "more than 300 seconds away"),
         ({"Stripe-Signature": ""}, "send the header"),
