@@ -119,7 +119,7 @@ class AccessAnswers:
         """What the tenant's service is limited to. Raises UNAVAILABLE when the books cannot be asked and never said."""
         known, now = self._known(tenant_id), self._measure()
         if known and not known.stale:
-            if self._is_time_to_look(now):
+            if self._is_look_due(now) and now >= self._away_until:
                 self._read_on()
             return known
         if now >= self._away_until:
@@ -158,8 +158,8 @@ class AccessAnswers:
         self._read_on()
         return self._asked[tenant_id]
 
-    def _is_time_to_look(self, now: float) -> bool:
-        return now - self._confirmed.measured >= self._look_every and now >= self._away_until
+    def _is_look_due(self, now: float) -> bool:
+        return now - self._confirmed.measured >= self._look_every
 
     def _read_on(self) -> None:
         if not self.is_reading:
@@ -185,7 +185,7 @@ class AccessAnswers:
     def _look(self, asked: Collection[str]) -> _Look:
         """In the thread. Changes are read first: whatever is read after them, the next look knows of what changed since."""
         said, mark = Said(self._measure(), self._now().isoformat()), None
-        if self._is_time_to_look(said.measured):
+        if self._is_look_due(said.measured):
             changes = self._books.changed_since(self._mark)
             asked, mark = {*asked, *(one for one in changes.tenants if one in self._kept)}, changes.mark
         return _Look(said, asked, self._books.standings(list(asked)) if asked else {}, mark)

@@ -37,6 +37,7 @@ class Ledger:
         self.asked: list[list[str]] = []
         self.looks: list[int | None] = []
         self.away = False
+        self.failures = 0
         self.open = threading.Event()
         self.open.set()
         self.seconds = 0.0
@@ -58,6 +59,9 @@ class Ledger:
 
     def _here(self) -> None:
         self.open.wait(10)
+        if self.failures:
+            self.failures -= 1
+            raise BillingFailure(FailureCode.UNAVAILABLE, "Postgres closed the connection")
         if self.away:
             raise BillingFailure(FailureCode.UNAVAILABLE, "Postgres is not available")
 
@@ -145,6 +149,29 @@ async def test_a_change_of_while_nobody_asked_is_not_missed(ledger: Ledger) -> N
     acme = await answers.of("acme")
 
     assert (acme.stale, json.loads(acme.body)["restriction"]) == (False, "suspended")
+
+
+async def test_what_is_read_right_after_a_first_look_that_failed_is_followed_too(ledger: Ledger) -> None:
+    answers = answers_over(ledger)
+    ledger.rows["bolt"] = AccessStanding(tenant_id="bolt")
+    ledger.failures = 1
+    ledger.open.clear()
+    first = asyncio.create_task(answers.of("acme"))
+    while not ledger.looks:  # noqa: ASYNC110 - at once
+        await asyncio.sleep(0.001)
+    meanwhile = asyncio.create_task(answers.of("bolt"))
+    await asyncio.sleep(0)
+    ledger.open.set()
+    await asyncio.gather(first, meanwhile, return_exceptions=True)
+    ledger.changes("bolt", restriction=Restriction.SUSPENDED)
+
+    ledger.seconds = 1
+    await answers.of("bolt")
+    await looked(answers)
+    ledger.seconds = 1.5
+    bolt = await answers.of("bolt")
+
+    assert json.loads(bolt.body)["restriction"] == "suspended"
 
 
 async def test_what_other_books_said_is_forgotten(ledger: Ledger) -> None:
